@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# `make help` lists what there is. V=1 shows the commands.
+
+B ?= build
+CC = gcc
+CLANG ?= clang
+BPFTOOL ?= bpftool
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' $(1) '$(2)')
+
+WARN = -Wall -Wextra -Werror
+CPPFLAGS += -I. -I$(B) -D_GNU_SOURCE -MMD -MP
+CFLAGS ?= -O2 -g
+CFLAGS += -std=gnu11 $(WARN)
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 $(WARN) -I. -Ivendor-headers -I/usr/include/$(shell uname -m)-linux-gnu
+
+LOADER_LIBS = -lxdp -lbpf -lelf -lz
+AGENT_LIBS = -lcjson -luv -lnl-route-3 -lnl-genl-3 -lnl-3
+CPPFLAGS += -I/usr/include/libnl3
+
+# ---- what there is to build: a new file is found by its place -----------------------------------
+BPF_SRC = $(wildcard bpf/*.bpf.c)
+BPF_SKEL = $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.skel.h)
+LOADER_SRC = $(wildcard loader/*.c)
+MAINS = agent/svnetd.c agent/cli/svnet.c agent/vnode/vinit.c
+AGENT_SRC = $(filter-out $(MAINS),$(wildcard agent/*.c agent/*/*.c))
+UNIT = $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+PROG = $(patsubst tests/prog/%.c,$(B)/tests/prog/%,$(wildcard tests/prog/test_*.c))
+TOOLS = $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
+BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
+
+objs = $(1:%.c=$(B)/$(2)%.o)
+BINARIES = $(B)/svnetd $(B)/svnet $(B)/svnet-vinit
+
+.DEFAULT_GOAL := all
+.PHONY: all
+all: $(BINARIES)  ## build svnetd, svnet and the BPF programs (build/)
+
+# ---- rules -----------------------------------------------------------------------------------------
+$(B)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+
+$(B)/bpf/%.skel.h: $(B)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name sv_$* > $@.tmp && mv $@.tmp $@
+
+$(B)/%.o: %.c | $(BPF_SKEL)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$(B)/asan/%.o: %.c | $(BPF_SKEL)
+	@mkdir -p $(@D)
+	$(call say,CC-ASAN,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -O1 $(SANITIZE) -c $< -o $@
+
+$(B)/libsvloader.a: $(call objs,$(LOADER_SRC))
+$(B)/libsvagent.a: $(call objs,$(AGENT_SRC))
+$(B)/asan/libsvloader.a: $(call objs,$(LOADER_SRC),asan/)
+$(B)/asan/libsvagent.a: $(call objs,$(AGENT_SRC),asan/)
+$(B)/%.a:
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+link = $(call say,LD,$@)
+$(B)/svnetd: $(B)/agent/svnetd.o $(B)/libsvagent.a $(B)/libsvloader.a
+	$(link)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(LOADER_LIBS)
+$(B)/svnet: $(B)/agent/cli/svnet.o $(B)/libsvagent.a $(B)/libsvloader.a
+	$(link)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(LOADER_LIBS)
+$(B)/svnet-vinit: $(B)/agent/vnode/vinit.o
+	$(link)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+
+$(UNIT): $(B)/tests/unit/%: $(B)/asan/tests/unit/%.o $(B)/asan/libsvagent.a $(B)/asan/libsvloader.a
+	@mkdir -p $(@D)
+	$(link)
+	$(Q)$(CC) $(LDFLAGS) $(SANITIZE) -o $@ $^ -lcmocka $(AGENT_LIBS) $(LOADER_LIBS)
+$(PROG): $(B)/tests/prog/%: $(B)/tests/prog/%.o $(B)/libsvloader.a
+	@mkdir -p $(@D)
+	$(link)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LOADER_LIBS)
+$(TOOLS): $(B)/tools/%: $(B)/tests/tools/%.o
+	@mkdir -p $(@D)
+	$(link)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lpthread
+$(BENCH): $(B)/bench/%: $(B)/bench/%.o $(B)/libsvloader.a
+	$(link)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LOADER_LIBS)
+
+.SECONDARY:
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# ---- what needs the machine ------------------------------------------------------------------------
+include packages.mk
+include tests/tests.mk
+include bench/bench.mk
+
+.PHONY: help clean fmt
+fmt: ## format the C sources
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+clean: ## remove build/
+	$(Q)rm -rf $(B)
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SV_AGENT_NET_DOC_H
+#define SV_AGENT_NET_DOC_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loader/err.h"
+
+/*
+ * The document in the store, and every change an operator's command makes to it. All are pure: they
+ * look at nothing but their arguments. On failure the document is as it was.
+ *
+ *	{ "network":  the network file as applied (agent/README.md has its reference),
+ *	  "shadows":  { "B": { "of": "A", "override": {…} } },
+ *	  "sessions": { "moni-A": { "of": "A", "direction": "both", "at": ["exit"], "to": "Moni",
+ *	                            "interface": "moni-A" } },
+ *	  "monitors": { "Moni": { "override": {…} } },
+ *	  "flips":    { "A": { "id": 7, "kind": "flip", "to": "B", "from": "A", "at_us": 0,
+ *	                       "until_us": 0 } },
+ *	  "alloc":    { "vlans": {"A/l12": 100}, "ports": {"A/r1/eth0": {"port": "sv3", "mac": "…"}},
+ *	                "groups": {"A": {"slot": 0, "roles": {"A": 1, "B": 2}}},
+ *	                "sessions": {"moni-A": 1} } }
+ *
+ * What is in "alloc" was chosen once and is never chosen again while its object lives. Every change
+ * ends with sv_doc_allocate(), so a document that is in the store is always complete.
+ */
+
+/* Every bad value of a document, as "path: what is wrong, what to do", one a line, owned by the caller. */
+struct sv_problems {
+	char **line;
+	size_t n;
+};
+void sv_problems_fini(struct sv_problems *problems);
+
+/* Replaces the network file: refused whole with -EINVAL and all problems. Shadows, sessions and
+ * flips of VNets that are no longer there go; -EBUSY when a shadow is live. */
+int sv_doc_apply(cJSON *doc, const cJSON *network, struct sv_problems *problems, struct sv_err *err);
+
+int sv_doc_shadow_start(cJSON *doc, const char *name, const char *of, const cJSON *override,
+			struct sv_problems *problems, struct sv_err *err);
+/* Merges (RFC 7396) the override into the shadow's own. */
+int sv_doc_shadow_update(cJSON *doc, const char *name, const cJSON *override,
+			 struct sv_problems *problems, struct sv_err *err);
+/*
+ * Ends a group's trial: the member that is live stays, as production, with its whole configuration
+ * in "network"; every other member goes. `live` is the name the gates were asked for.
+ */
+int sv_doc_shadow_finish(cJSON *doc, const char *group, const char *live, struct sv_err *err);
+
+struct sv_doc_session {
+	const char *name, *of;
+	const char *direction; /* "in", "out", "both" */
+	const char *const *at; /* points, NULL-terminated; NULL: all */
+	const char *to; /* "MONITOR" or "MONITOR:INTERFACE"; NULL: a monitoring VNet of its own name */
+};
+int sv_doc_session_start(cJSON *doc, const struct sv_doc_session *session,
+			 struct sv_problems *problems, struct sv_err *err);
+/* A monitoring VNet goes with its last session. */
+int sv_doc_session_stop(cJSON *doc, const char *name, struct sv_err *err);
+
+/*
+ * A gate operation for all hosts with an edge of the group: "flip", "confirm", "rollback", "hold".
+ * at_us, until_us: CLOCK_BOOTTIME, 0 = now, no confirmation asked. `live` is who is live now.
+ * The record's id is higher than any before it. to = NULL for confirm, rollback, hold.
+ */
+int sv_doc_flip(cJSON *doc, const char *group, const char *kind, const char *to, const char *live,
+		uint64_t at_us, uint64_t until_us, struct sv_err *err);
+
+/* Completes "alloc" for everything in the document and forgets what is gone. -ENOSPC: which pool. */
+int sv_doc_allocate(cJSON *doc, struct sv_problems *problems, struct sv_err *err);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SV_AGENT_NET_HOST_H
+#define SV_AGENT_NET_HOST_H
+
+#include "loader/plane.h"
+#include "net.h"
+
+/*
+ * The state of one host: what the network asks of it (sv_host_compile) or what is there
+ * (agent/actual.c reads it from the kernel and the drivers). Both speak of devices by name, so that
+ * a device that does not exist yet can be planned with: wherever the loader's structs have an
+ * ifindex, these hold a number of the name table that both states share.
+ */
+struct sv_names {
+	char (*name)[16];
+	size_t n;
+};
+/* The number of a name, 1 …; added when new. 0: out of memory. */
+__u32 sv_names_add(struct sv_names *names, const char *name);
+__u32 sv_names_find(const struct sv_names *names, const char *name); /* 0: not there */
+const char *sv_names_get(const struct sv_names *names, __u32 number);
+void sv_names_fini(struct sv_names *names);
+
+struct sv_host_port {
+	__u32 name;
+	enum sv_port_role role;
+	bool xdp; /* some attachment here is served by XDP */
+	bool up;
+	bool exists; /* actual: the device is there. desired: true */
+	bool attached; /* actual: our programs are on it. desired: true */
+};
+
+struct sv_host_vnode {
+	struct sv_vnode_spec spec; /* actual: only vnet, name, driver, tier and json are filled */
+	enum sv_vnode_state state; /* desired: RUNNING */
+	char clone_vnet[SV_NAME]; /* desired: make it from this VNode, "" = from its spec */
+	char clone_name[SV_NAME];
+};
+
+struct sv_host_attach {
+	struct sv_attach_spec spec; /* names for ifindexes; desired: val.id 0 = any, val.edge 0 */
+	__u32 edge_port; /* desired: LEARN, GATED: the edge attachment whose id is val.edge */
+	__u16 edge_vlan;
+	char vnet[SV_NAME]; /* for people; a shared edge has its production's */
+	char segment[SV_NAME];
+	char why[96]; /* desired: why XDP or TC */
+};
+
+struct sv_host_session {
+	__u16 number;
+	struct sv_session val; /* name for ifindex; `up` is the watcher's and not compared */
+	char name[SV_NAME];
+};
+
+struct sv_host_group {
+	__u16 slot;
+	char name[SV_NAME];
+	bool edge; /* this host has an edge of it */
+	__u8 role; /* desired: who is heard when the maps are new; actual: who is heard */
+	bool fresh; /* actual: the gate's maps are new and must be given their role */
+};
+
+struct sv_host_state {
+	struct sv_names *names; /* shared, not owned */
+	size_t n_port, n_vnode, n_attach, n_session, n_group;
+	struct sv_host_port *port;
+	struct sv_host_vnode *vnode;
+	struct sv_host_attach *attach;
+	struct sv_host_session *session;
+	struct sv_host_group *group;
+};
+void sv_host_state_fini(struct sv_host_state *state);
+
+/* What `net` asks of a host. Pure. -ENOENT: no such host. */
+int sv_host_compile(struct sv_host_state *out, struct sv_names *names, const struct sv_net *net,
+		    const char *host, struct sv_err *err);
+
+/* ---- the plan ---------------------------------------------------------------------------------- */
+
+/* The one table of operations: X(enumerator, name). Their order here is not their order in a plan. */
+#define SV_OPS(X)                                                                         \
+	X(GATE_HOLD, "gate-hold") /* a new group starts with HOLD */                      \
+	X(VNODE_DEFINE, "vnode-define")                                                   \
+	X(VNODE_CLONE, "vnode-clone")                                                     \
+	X(VNODE_UPDATE, "vnode-update")                                                   \
+	X(VNODE_TIER, "vnode-tier")                                                       \
+	X(VNODE_START, "vnode-start")                                                     \
+	X(VNODE_DESTROY, "vnode-destroy")                                                 \
+	X(PORT_ATTACH, "port-attach") /* programs on, offloads set; also to change XDP */ \
+	X(PORT_UP, "port-up")                                                             \
+	X(PORT_DOWN, "port-down")                                                         \
+	X(PORT_DETACH, "port-detach")                                                     \
+	X(SESSION_SET, "session-set")                                                     \
+	X(SESSION_DEL, "session-del")                                                     \
+	X(ATTACH_SET, "attach-set") /* one operation for all of them: a batch */          \
+	X(ATTACH_DEL, "attach-del")                                                       \
+	X(GATE_OPEN, "gate-open") /* a fresh group to its confirmed role */
+
+#define SV_OP_ENUM(id, name) SV_OP_##id,
+enum sv_op_kind { SV_OPS(SV_OP_ENUM) SV_OP__COUNT };
+
+struct sv_op {
+	enum sv_op_kind kind;
+	/* Indices into the desired state for what is made or changed, into the actual one for what
+	 * goes; ATTACH_SET and ATTACH_DEL have several. */
+	size_t n;
+	size_t *index;
+	char text[160]; /* for `svnet plan`: "attach-set edge0 untagged: A, shadow B (xdp)" */
+};
+
+struct sv_plan {
+	size_t n;
+	struct sv_op *op;
+};
+void sv_plan_fini(struct sv_plan *plan);
+
+/*
+ * The ordered operations from actual to desired. Pure, and empty when they agree. The order keeps a
+ * shadow silent and production whole at every step, and after a crash at any step:
+ *
+ *	what goes   ports of shadows down; attachments that no longer lead there set or deleted;
+ *	            sessions deleted; programs detached; VNodes destroyed
+ *	what comes  gates of new groups hold; VNodes defined (host sides down); programs attached;
+ *	            sessions; attachments; ports up; VNodes started; fresh gates to their role
+ *
+ * An attachment that stays is changed in place, in one batch with the new ones; deletions of devices
+ * happen only after no attachment names them.
+ */
+int sv_plan_make(struct sv_plan *plan, const struct sv_host_state *desired,
+		 const struct sv_host_state *actual, struct sv_err *err);
+
+const char *sv_op_name(enum sv_op_kind kind);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SV_AGENT_NET_H
+#define SV_AGENT_NET_H
+
+#include "agent/vnode/vnode.h"
+#include "doc.h"
+#include "maps/attach.h"
+
+/*
+ * The network as a whole, with shadows and monitoring VNets spelt out: what a document means. Pure
+ * data; indices instead of pointers between objects. Names are NUL-terminated.
+ */
+#define SV_NAME 32
+
+enum sv_vnet_kind {
+	SV_VNET_PRODUCTION,
+	SV_VNET_SHADOW,
+	SV_VNET_MONITOR,
+};
+enum sv_datapath {
+	SV_DATAPATH_AUTO,
+	SV_DATAPATH_XDP,
+	SV_DATAPATH_TC,
+};
+
+struct sv_net_port {
+	char name[16]; /* the device */
+	enum sv_port_role role; /* trunk or edge */
+	uint32_t mtu;
+};
+
+struct sv_net_host {
+	char name[SV_NAME];
+	size_t n_port;
+	struct sv_net_port *port;
+};
+
+struct sv_net_trunk { /* a substrate link */
+	int host[2], port[2];
+};
+
+struct sv_net_end { /* an interface of a VNode of the same VNet */
+	int vnode, iface;
+};
+
+/* A virtual link (edge_host = -1) or an edge with the interfaces behind it. */
+struct sv_net_segment {
+	char name[SV_NAME];
+	uint16_t vid; /* its VLAN on every trunk it crosses, 0 = it crosses none */
+	uint32_t mtu;
+	int edge_host, edge_port;
+	uint16_t edge_vlan; /* 0 = untagged */
+	size_t n_end;
+	struct sv_net_end *end;
+};
+
+struct sv_net_vnode {
+	struct sv_vnode_spec spec; /* iface[].xdp is filled by sv_host_compile() */
+	int host;
+};
+
+struct sv_net_vnet {
+	char name[SV_NAME];
+	enum sv_vnet_kind kind;
+	enum sv_datapath datapath;
+	int of; /* SHADOW: of which VNet, else -1 */
+	int group; /* -1: no edge, no shadow */
+	uint8_t role;
+	size_t n_vnode, n_segment;
+	struct sv_net_vnode *vnode;
+	struct sv_net_segment *segment;
+};
+
+struct sv_net_group {
+	char name[SV_NAME];
+	uint16_t slot;
+	int production; /* VNet that is heard when nobody ever flipped */
+};
+
+enum {
+	SV_DIR_IN = 1 << 0, /* towards the VNode */
+	SV_DIR_OUT = 1 << 1,
+};
+
+struct sv_net_session {
+	char name[SV_NAME];
+	uint16_t number;
+	int vnet; /* whose packets */
+	int direction; /* SV_DIR_* */
+	size_t n_at;
+	struct sv_net_end *at; /* the interfaces it taps */
+	int monitor; /* VNet of the target */
+	char iface[16]; /* of the monitor's VNode on the same host as the tap */
+};
+
+struct sv_net {
+	size_t n_host, n_trunk, n_vnet, n_group, n_session;
+	struct sv_net_host *host;
+	struct sv_net_trunk *trunk;
+	struct sv_net_vnet *vnet;
+	struct sv_net_group *group;
+	struct sv_net_session *session;
+};
+
+/* Reads a complete document. -EINVAL with every problem; *net is untouched then. */
+int sv_net_load(struct sv_net **net, const cJSON *doc, struct sv_problems *problems,
+		struct sv_err *err);
+void sv_net_free(struct sv_net *net);
+
+#endif

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-only
+.PHONY: test check-unit check-prog check-e2e check-kernel lint tools demo
+
+tools: $(TOOLS)
+
+test: packages ## install what is missing, build, and run every test
+	@bash tests/run.sh all
+check-unit: $(UNIT) ## unit tests, no root needed
+	@bash tests/run.sh unit
+check-prog: $(PROG) ## the BPF programs under BPF_PROG_TEST_RUN
+	@bash tests/run.sh prog
+check-e2e: all $(TOOLS) ## whole networks in namespaces
+	@bash tests/run.sh e2e
+check-kernel: ## check-prog on Debian's own kernel, in QEMU
+	@bash tests/kernel/run.sh
+lint: ## who includes whom, formatting, one list of everything
+	@bash tests/lint.sh
