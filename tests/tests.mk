@@ -11,7 +11,7 @@ check-prog: $(PROG) ## the BPF programs under BPF_PROG_TEST_RUN
 	@bash tests/run.sh prog
 check-e2e: all $(TOOLS) ## whole networks in namespaces
 	@bash tests/run.sh e2e
-check-kernel: ## check-prog on Debian's own kernel, in QEMU
+check-kernel: $(PROG) ## check-prog on Debian's own kernel, in QEMU
 	@bash tests/kernel/run.sh
 lint: ## who includes whom, formatting, one list of everything
 	@bash tests/lint.sh
