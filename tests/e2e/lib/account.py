@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Do the sums close? The kinds of every counter are read from maps/reason.h, the one list."""
+import re
+import time
+
+from .shell import ROOT, Fail, need
+
+
+def _kinds(macro):
+    with open(f"{ROOT}/maps/reason.h", encoding="utf-8") as f:
+        text = f.read()
+    body = text[text.index(f"#define {macro}(X)"):]
+    body = body[:body.index("\n\n")]
+    rows = re.findall(r'X\((\w+),\s*(\w+),\s*"([^"]+)"', body)
+    need(rows, f"no {macro} in maps/reason.h")
+    return {name: kind for _, kind, name in rows}
+
+
+KINDS = _kinds("SV_REASONS")
+SESSION_KINDS = _kinds("SV_SHEDS")
+
+
+def packets(counters, name):
+    value = counters.get(name, 0)
+    return value.get("packets", 0) if isinstance(value, dict) else value
+
+
+def total(counters, kind, kinds=None, unit="packets"):
+    kinds = kinds or KINDS
+    value = 0
+    for name, k in kinds.items():
+        if k == kind:
+            row = counters.get(name, 0)
+            value += row.get(unit, 0) if isinstance(row, dict) else row
+    return value
+
+
+def dropped(counters):
+    return {n: packets(counters, n) for n, k in KINDS.items() if k == "DROP" and packets(counters, n)}
+
+
+def open_sums(status):
+    """Every sum of a status that does not close, as text."""
+    problems = []
+    for row in status["attachments"]:
+        where = f"{status['host']} {row['port']}.{row['vlan']} ({row['vnet']})"
+        problems += _open(where, row["counters"], KINDS, "received")
+    for row in status["sessions"]:
+        problems += _open(f"{status['host']} session {row['name']}", row["counters"], SESSION_KINDS,
+                          "matched")
+    return problems
+
+
+def _open(where, counters, kinds, first):
+    unknown = set(counters) - set(kinds)
+    if unknown:
+        return [f"{where}: unknown counters {unknown}"]
+    if not counters or first not in counters:
+        return [f"{where}: no counter {first}"]
+    problems = []
+    for unit in ("packets", "bytes"):
+        into = total(counters, "IN", kinds, unit)
+        gone = total(counters, "OUT", kinds, unit) + total(counters, "DROP", kinds, unit)
+        if into != gone:
+            problems.append(f"{where}: {first} {into} {unit}, accounted for {gone}: {counters}")
+    return problems
+
+
+def check_closed(hosts, tries=15):
+    """Closed on every host. A frame can be counted between two reads: look again, never forgive."""
+    problems = ["?"]
+    for _ in range(tries):
+        problems = [p for host in hosts for p in open_sums(host.status())]
+        if not problems:
+            return
+        time.sleep(0.2)
+    raise Fail("the accounting does not close: " + "; ".join(problems[:4]))
+
+
+class Delta:
+    """Counters of one attachment since now."""
+
+    def __init__(self, host, port, vlan=0):
+        self.host, self.port, self.vlan = host, port, vlan
+        self.before = host.attachment(port, vlan)["counters"]
+
+    def get(self):
+        after = self.host.attachment(self.port, self.vlan)["counters"]
+        return {name: packets(after, name) - packets(self.before, name) for name in KINDS}
+
+
+def session_counters(host, name):
+    for row in host.status()["sessions"]:
+        if row["name"] == name:
+            return {k: packets(row["counters"], k) for k in SESSION_KINDS}
+    raise Fail(f"{host.name} has no session {name}")

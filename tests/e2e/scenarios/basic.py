@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The network carries what users send: ping, UDP and TCP across three hosts."""
+import subprocess
+import time
+
+from lib.account import Delta
+from lib.shell import need
+from lib.tap import scenario
+from lib.topo import Three
+from lib.traffic import Production, Rx, Tcpdump, marked, send
+
+SERVER = """
+import socket, sys, hashlib
+s = socket.create_server(("", 7100), family=socket.AF_INET6, dualstack_ipv6=True)
+print("ready", flush=True)
+for _ in range(int(sys.argv[1])):
+    c, _a = s.accept()
+    h, n = hashlib.sha256(), 0
+    while True:
+        d = c.recv(65536)
+        if not d: break
+        h.update(d); n += len(d)
+    c.sendall(f"{n} {h.hexdigest()}\\n".encode()); c.close()
+"""
+CLIENT = """
+import socket, sys, hashlib, random
+data = random.Random(7).randbytes(int(sys.argv[2]))
+c = socket.create_connection((sys.argv[1], 7100), timeout=20)
+c.sendall(data); c.shutdown(socket.SHUT_WR)
+got = c.makefile().readline().strip()
+want = f"{len(data)} {hashlib.sha256(data).hexdigest()}"
+sys.exit(0 if got == want else f"{got} is not {want}")
+"""
+PY = "/usr/bin/python3"
+
+
+def tcp_transfer(client, server, addresses, size=3_000_000):
+    """Real connections, one an address, whose bytes must all arrive."""
+    proc = server.popen(PY, "-c", SERVER, len(addresses), stdout=subprocess.PIPE, text=True)
+    try:
+        need(proc.stdout.readline() == "ready\n", "the TCP server did not start")
+        for address in addresses:
+            done = client.run(PY, "-c", CLIENT, address, size, check=False, timeout=60)
+            need(done.returncode == 0,
+                 f"TCP from {client.name} to {address}: {done.stderr.strip()[-200:]}")
+        proc.wait(timeout=10)
+    finally:
+        proc.kill()
+        proc.wait()
+
+
+@scenario("basic: ping, UDP and TCP across three hosts", Three)
+def basic(topo):
+    left, right = topo.outside["left"], topo.outside["right"]
+    for address in ("10.3.0.100", "fd00:3::100"):
+        left.run("ping", "-c5", "-i0.05", "-W2", address)
+    for v6 in (False, True):
+        with Production(topo, rate=2000, size=200, v6=v6) as production:
+            time.sleep(0.5)
+            sent = production.check(f"UDP {'v6' if v6 else 'v4'}")
+    with Rx(right, "u0") as rx:
+        tcp_transfer(left, right, ["10.3.0.100", "fd00:3::100"])
+        seen = rx.stop()["csum"]
+        need(seen["bad"] == 0 and seen["ok"] > 20, f"checksums at the receiver: {seen}")
+    tcp_transfer(right, left, ["10.1.0.100", "fd00:1::100"])
+    for host in topo.hosts:
+        for row in host.status()["attachments"]:
+            need(row["datapath"] == topo.datapath,
+                 f"{host.name} {row['port']} goes by {row['datapath']}: {row.get('why')}")
+    return f"{sent} datagrams each family, TCP both ways"
+
+
+@scenario("accounting: counters equal tcpdump's counts on both sides", Three)
+def accounting(topo):
+    """A known number of frames in, seen by tcpdump going in and coming out, and in every counter."""
+    left, right = topo.outside["left"], topo.outside["right"]
+    h1, h3 = topo.hosts[0], topo.hosts[2]
+    edge_in = Delta(h1, "e1")
+    r3_out = Delta(h3, h3.port_of("A/r3", "eth1"))
+    dump_in, dump_out = Tcpdump(left, "u0", direction="out"), Tcpdump(right, "u0", direction="in")
+    sent = send(left, "u0", topo.user_frame("left", "right", 5, size=300), 2000, 2000)["sent"]
+    frames_in, frames_out = dump_in.stop(), dump_out.stop()
+    count_in, count_out = edge_in.get(), r3_out.get()
+    need(sum(map(marked, frames_in)) == sent == 2000, "tcpdump at the sender saw another number")
+    need(sum(map(marked, frames_out)) == sent, f"{sum(map(marked, frames_out))} arrived")
+    need(count_in["received"] == len(frames_in),
+         f"the edge received {count_in['received']}, tcpdump saw {len(frames_in)} go in")
+    need(count_in["forwarded"] == len(frames_in), f"the edge forwarded {count_in['forwarded']}")
+    need(count_out["forwarded"] == len(frames_out),
+         f"{count_out['forwarded']} forwarded to the exit, tcpdump saw {len(frames_out)} come out")
+    return f"{len(frames_in)} in, {len(frames_out)} out"
