@@ -14,3 +14,8 @@ $(B)/bench/gen.o: | $(BENCH_SKEL)
 bench: packages ## forwarding rates against the kernel's own ways, build/bench/forwarding.json
 	@$(MAKE) --no-print-directory $(BENCH)
 	@/usr/bin/python3 bench/forwarding.py --build $(B)
+
+.PHONY: demo
+demo: packages ## three hosts on this machine, a voice call, a shadow, a flip (DEMO_PHASE_SECONDS=10)
+	@$(MAKE) --no-print-directory all
+	@B=$(B) /usr/bin/python3 bench/shadow/demo.py
