@@ -26,6 +26,9 @@ struct sv_scount {
 /* sv_dcount: per-CPU hash, ifindex of every owned port (made when the port is attached) -> packets. */
 struct sv_dcount {
 	__u64 r[SV_DEV__COUNT];
+	/* What the guard dropped in the bulk now being sent: the transmit tracepoint, which reports these
+	 * among the driver's losses, leaves them out and sets it to 0. */
+	__u64 guarded;
 };
 
 #endif

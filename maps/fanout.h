@@ -47,7 +47,8 @@ SV_ASSERT_SIZE(sv_dests, 8 + 8 * SV_DEST_MAX);
 #define SV_META_MAGIC 0x5356 /* "SV" */
 
 enum {
-	SV_META_OPEN = 1 << 0, /* the gate said yes, or need not be asked: not bound for an edge */
+	SV_META_OPEN = 1 << 0, /* the gate said yes, or the attachment does not ask one */
+	SV_META_REPLY = 1 << 1, /* the neighbour proxy's: leaves only by the port it came in by */
 };
 
 struct sv_meta {

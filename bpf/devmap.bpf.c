@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The one program of every trunk and edge in a devmap: the guard. The kernel runs one program for a
+ * whole bulk of a device, so everything that differs between frames is in their metadata.
+ */
+#include "lib/guard_xdp.h"
+
+SEC("xdp.frags/devmap")
+int sv_egress(struct xdp_md *ctx)
+{
+	struct sv_meta *meta = (void *)(long)ctx->data_meta;
+	struct sv_port_key key = { .ifindex = ctx->egress_ifindex };
+	const struct sv_port *port;
+	__u8 flags, pcp_dei;
+
+	if (unlikely((void *)(meta + 1) > (void *)(long)ctx->data || meta->magic != SV_META_MAGIC))
+		return sv_guard_drop(key.ifindex, 0);
+	key.attach = meta->attach;
+	flags = meta->flags;
+	pcp_dei = meta->pcp_dei;
+	if (unlikely(bpf_xdp_adjust_meta(ctx, sizeof(*meta))))
+		return sv_guard_drop(key.ifindex, key.attach);
+	if (unlikely(flags & SV_META_REPLY)) {
+		if (ctx->ingress_ifindex == key.ifindex)
+			return XDP_PASS;
+		return sv_guard_drop(key.ifindex, key.attach);
+	}
+	port = bpf_map_lookup_elem(&sv_port, &key);
+	if (unlikely(!port || !sv_guard_allows(port, flags & SV_META_OPEN)))
+		return sv_guard_drop(key.ifindex, key.attach);
+	if (port->flags & SV_PORT_PUSH && unlikely(sv_guard_push(ctx, port->vlan, pcp_dei)))
+		return sv_guard_drop(key.ifindex, key.attach);
+	return XDP_PASS;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SV_BPF_CLASSIFY_H
+#define SV_BPF_CLASSIFY_H
+
+#include "live.h"
+#include "parse.h"
+#include "proxy.h"
+#include "select.h"
+#include "switch.h"
+#include "way.h"
+
+/* What both hooks do alike, from the attachment to the way; the frame is not touched. */
+
+static __always_inline struct sv_attach *sv_classify(__u32 ifindex, __u16 vlan)
+{
+	struct sv_attach_key key = { .ifindex = ifindex, .vlan = vlan };
+
+	return bpf_map_lookup_elem(&sv_attach, &key);
+}
+
+/* A frame of a VNode port without an attachment, in row 0 so that its sums close too. */
+static __noinline int sv_classify_stray(__u32 packets, __u32 bytes)
+{
+	struct sv_weight w = { .packets = packets, .bytes = bytes };
+	struct sv_count *row = sv_count_row(0);
+
+	if (row) {
+		sv_count_add(&row->r[SV_REASON_RECEIVED], &w);
+		sv_count_add(&row->r[SV_REASON_UNATTACHED], &w);
+	}
+	return 0;
+}
+
+/* One frame of an attachment on its way through the program. */
+struct sv_pass {
+	struct sv_attach *a;
+	struct sv_count *row;
+	struct sv_frame f;
+	struct sv_weight w;
+	struct sv_way way;
+};
+
+static __always_inline void sv_pass_count(const struct sv_pass *p, enum sv_reason reason)
+{
+	sv_count_add(&p->row->r[reason], &p->w);
+}
+
+/* Learns from the frame and chooses its way; p->way.member is SV_SWITCH_HAIRPIN for a hairpin. */
+static __always_inline void sv_pass_choose(struct sv_pass *p, const void *data, const void *end)
+{
+	struct sv_attach *a = p->a;
+	const struct sv_eth *eth = data;
+	__u32 member = 0;
+	__u8 live = SV_GATE_HOLD;
+
+	if (a->flags & SV_ATTACH_FDB && (const void *)(eth + 1) <= end) {
+		if (sv_switch_learn(a, eth))
+			sv_pass_count(p, SV_REASON_LEARNED);
+		member = sv_switch_member(a, eth);
+	}
+	if (member == SV_SWITCH_HAIRPIN) {
+		p->way = (struct sv_way){ .member = member };
+		return;
+	}
+	if (sv_way_asks(a, member))
+		live = sv_live_role(a->group);
+	p->way = sv_way_choose(a, member, live);
+}
+
+/*
+ * Sessions, in functions that the verifier checks once and not for every path that leads to them. A
+ * selection crosses them as a number.
+ */
+static __always_inline __u32 sv_selection_pack(const struct sv_selection *sel)
+{
+	return sel->matched | sel->mask << 8 | (__u32)sel->down << 16;
+}
+
+static __always_inline struct sv_selection sv_selection_unpack(__u32 n)
+{
+	return (struct sv_selection){ .matched = n, .mask = n >> 8, .down = n >> 16 };
+}
+
+static __always_inline __u32 sv_selection_mask(__u32 n)
+{
+	return sv_selection_unpack(n).mask & ((1 << SV_SESSION_BITS) - 1);
+}
+
+__noinline __u32 sv_pass_select(const struct sv_attach *a, __u32 len)
+{
+	struct sv_selection sel = {};
+
+	if (!a)
+		return 0;
+	for (__u32 bit = 0; bit < SV_SESSION_BITS; bit++) {
+		__u32 number = a->session[bit];
+		struct sv_session *s;
+
+		if (bit >= a->bits || !number)
+			continue;
+		s = bpf_map_lookup_elem(&sv_session, &number);
+		if (s)
+			sv_select_add(&sel, bit, s, len);
+	}
+	return sv_selection_pack(&sel) & ((1 << 24) - 1);
+}
+
+/* The gate's yes is used: the first time in a new role makes an event. */
+static __always_inline void sv_pass_note(const struct sv_pass *p, __u32 ifindex)
+{
+	if (p->a->flags & SV_ATTACH_GATED && p->way.open)
+		sv_live_note(p->a->group, p->a->role, ifindex, p->a->id);
+}
+
+#endif
