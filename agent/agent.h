@@ -3,6 +3,7 @@
 #define SV_AGENT_H
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <uv.h>
 
 #include "agent/net/host.h"
@@ -25,7 +26,7 @@ struct agent {
 	char run_dir[96], pin_dir[160], log_dir[96];
 	int lock_fd;
 	uv_loop_t *loop;
-	bool stopping, purge_at_end;
+	bool stopping;
 
 	struct sv_store store;
 	struct sv_plane *plane;
@@ -33,7 +34,7 @@ struct agent {
 	struct sv_rpc *rpc;
 	struct sv_vnode_driver driver[SV_AGENT_DRIVERS];
 	size_t n_driver;
-	struct sv_clock *clock; /* gate.c: tells when the wall clock steps */
+	int clock_fd; /* readable when the wall clock was stepped */
 	struct sv_wait *waits; /* wait.c: calls that wait for other hosts */
 
 	uv_poll_t *store_poll, *link_poll, *event_poll, *clock_poll;

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+
+#include "agent.h"
+#include "gate.h"
+#include "link.h"
+#include "loader/cleanup.h"
+#include "log.h"
+
+struct step {
+	struct agent *agent;
+	const struct sv_op *op;
+	const struct sv_host_state *desired, *actual;
+	struct sv_err *err;
+};
+
+static const char *name(const struct step *s, __u32 number)
+{
+	return sv_names_get(&s->agent->names, number) ?: "?";
+}
+
+static int ifindex_of(const struct step *s, __u32 number, __u32 *ifindex)
+{
+	if (!number) {
+		*ifindex = 0;
+		return 0;
+	}
+	*ifindex = sv_actual_ifindex(s->agent, number);
+	if (!*ifindex)
+		return sv_err_set(s->err, -ENODEV, "device %s: no such device", name(s, number));
+	return 0;
+}
+
+/* ---- gates
+ * ------------------------------------------------------------------------------------------ */
+
+static int gate_hold(struct step *s)
+{
+	const struct sv_host_group *group = &s->desired->group[s->op->index[0]];
+	int rc = sv_gate_set(s->agent->plane, group->slot, 0, 0, s->err);
+
+	return rc ? rc : sv_gate_set(s->agent->plane, group->slot, 1, 0, s->err);
+}
+
+static int gate_open(struct step *s)
+{
+	return sv_gate_open(s->agent, &s->desired->group[s->op->index[0]], s->err);
+}
+
+/* ---- VNodes
+ * ------------------------------------------------------------------------------------------ */
+
+static int vnode_driver(struct step *s, const struct sv_vnode_spec *spec,
+			struct sv_vnode_driver **drv)
+{
+	*drv = sv_agent_driver(s->agent, spec->driver, s->err);
+	return *drv ? 0 : -ENOENT;
+}
+
+static const struct sv_host_vnode *vnode_wanted(const struct step *s)
+{
+	return &s->desired->vnode[s->op->index[0]];
+}
+
+static int vnode_define(struct step *s)
+{
+	const struct sv_vnode_spec *spec = &vnode_wanted(s)->spec;
+	struct sv_vnode_driver *drv;
+	int rc = vnode_driver(s, spec, &drv);
+
+	if (!rc)
+		rc = drv->ops->define(drv, spec, s->err);
+	return rc == -EEXIST ? 0 : rc;
+}
+
+static void note_lines(struct step *s, const struct sv_vnode_spec *spec, char *text)
+{
+	char vnode[80], *save;
+
+	snprintf(vnode, sizeof(vnode), "%s/%s", spec->vnet, spec->name);
+	sv_report_note(s->agent, vnode, NULL);
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		sv_report_note(s->agent, vnode, line);
+}
+
+static int vnode_clone(struct step *s)
+{
+	const struct sv_host_vnode *vnode = vnode_wanted(s);
+	_cleanup_free_ char *text = NULL;
+	struct sv_vnode_driver *drv;
+	FILE *report;
+	size_t len;
+	int rc;
+
+	rc = vnode_driver(s, &vnode->spec, &drv);
+	if (rc)
+		return rc;
+	report = open_memstream(&text, &len);
+	if (!report)
+		return -ENOMEM;
+	rc = drv->ops->clone(drv, &vnode->spec, vnode->clone_vnet, vnode->clone_name, report,
+			     s->err);
+	fclose(report);
+	if (!rc)
+		note_lines(s, &vnode->spec, text);
+	return rc == -EEXIST ? 0 : rc;
+}
+
+static int vnode_update(struct step *s)
+{
+	const struct sv_vnode_spec *spec = &vnode_wanted(s)->spec;
+	struct sv_vnode_driver *drv;
+	int rc = vnode_driver(s, spec, &drv);
+
+	return rc ? rc : drv->ops->update(drv, spec, s->err);
+}
+
+static int vnode_tier(struct step *s)
+{
+	const struct sv_vnode_spec *spec = &vnode_wanted(s)->spec;
+	struct sv_vnode_driver *drv;
+	int rc = vnode_driver(s, spec, &drv);
+
+	return rc ? rc : drv->ops->set_tier(drv, spec->vnet, spec->name, spec->tier, s->err);
+}
+
+static int vnode_start(struct step *s)
+{
+	const struct sv_vnode_spec *spec = &vnode_wanted(s)->spec;
+	struct sv_vnode_status status = { 0 };
+	struct sv_vnode_driver *drv;
+	int rc = vnode_driver(s, spec, &drv);
+
+	if (!rc)
+		rc = drv->ops->status(drv, spec->vnet, spec->name, &status, s->err);
+	if (!rc && status.state == SV_VNODE_PAUSED)
+		rc = drv->ops->resume(drv, spec->vnet, spec->name, s->err);
+	else if (!rc && status.state != SV_VNODE_RUNNING)
+		rc = drv->ops->start(drv, spec->vnet, spec->name, s->err);
+	free(status.spec_json);
+	return rc;
+}
+
+static int vnode_destroy(struct step *s)
+{
+	const struct sv_vnode_spec *spec = &s->actual->vnode[s->op->index[0]].spec;
+	struct sv_vnode_driver *drv;
+	char vnode[80];
+	int rc = vnode_driver(s, spec, &drv);
+
+	if (!rc)
+		rc = drv->ops->destroy(drv, spec->vnet, spec->name, s->err);
+	if (!rc) {
+		snprintf(vnode, sizeof(vnode), "%s/%s", spec->vnet, spec->name);
+		sv_report_note(s->agent, vnode, NULL);
+	}
+	return rc;
+}
+
+/* ---- ports
+ * -------------------------------------------------------------------------------------------- */
+
+static const struct sv_net_port *net_port(const struct step *s, const char *device)
+{
+	for (size_t h = 0; h < s->agent->net->n_host; h++) {
+		const struct sv_net_host *host = &s->agent->net->host[h];
+
+		for (size_t p = 0; !strcmp(host->name, s->agent->opt.host) && p < host->n_port; p++)
+			if (!strcmp(host->port[p].name, device))
+				return &host->port[p];
+	}
+	return NULL;
+}
+
+/* A VNode's ports are its driver's; trunks and edges are ours. */
+static int port_prepare(struct step *s, const struct sv_host_port *port)
+{
+	const char *device = name(s, port->name);
+	const struct sv_net_port *declared = net_port(s, device);
+	struct sv_link_info info;
+	int rc;
+
+	if (port->role == SV_ROLE_VNODE)
+		return 0;
+	rc = sv_link_get(s->agent->link, device, &info, s->err);
+	if (!rc && declared && declared->mtu && declared->mtu != info.mtu)
+		rc = sv_link_set_mtu(s->agent->link, device, declared->mtu, s->err);
+	if (rc)
+		return rc;
+	return sv_link_set_offloads(device, port->role == SV_ROLE_TRUNK && sv_link_is_veth(device),
+				    s->err);
+}
+
+static int port_attach(struct step *s)
+{
+	const struct sv_host_port *port = &s->desired->port[s->op->index[0]];
+	__u32 ifindex;
+	int rc = ifindex_of(s, port->name, &ifindex);
+
+	if (!rc)
+		rc = port_prepare(s, port);
+	if (!rc)
+		rc = sv_port_attach(s->agent->plane, ifindex, port->role, port->xdp, s->err);
+	return rc;
+}
+
+static int port_up(struct step *s)
+{
+	return sv_link_set_up(s->agent->link, name(s, s->desired->port[s->op->index[0]].name), true,
+			      s->err);
+}
+
+/* What is gone is down. */
+static int port_down(struct step *s)
+{
+	int rc = sv_link_set_up(s->agent->link, name(s, s->actual->port[s->op->index[0]].name),
+				false, s->err);
+
+	return rc == -ENODEV ? 0 : rc;
+}
+
+static int port_detach(struct step *s)
+{
+	__u32 ifindex = sv_actual_ifindex(s->agent, s->actual->port[s->op->index[0]].name);
+	int rc;
+
+	if (!ifindex)
+		return 0; /* went with its VNode; its pin shows up as "#N" next time */
+	rc = sv_port_detach(s->agent->plane, ifindex, s->err);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* ---- sessions
+ * ----------------------------------------------------------------------------------------- */
+
+static int session_set(struct step *s)
+{
+	const struct sv_host_session *session = &s->desired->session[s->op->index[0]];
+	struct sv_session val = session->val, old;
+	int rc = ifindex_of(s, session->val.ifindex, &val.ifindex);
+
+	if (!rc)
+		rc = sv_session_get(s->agent->plane, session->number, &old, s->err);
+	if (rc)
+		return rc;
+	val.up = old.ifindex == val.ifindex ? old.up : 0; /* sv_reconcile_sessions() follows */
+	return sv_session_set(s->agent->plane, session->number, &val, s->err);
+}
+
+static int session_del(struct step *s)
+{
+	struct sv_session none = { 0 };
+
+	return sv_session_set(s->agent->plane, s->actual->session[s->op->index[0]].number, &none,
+			      s->err);
+}
+
+/* ---- attachments
+ * --------------------------------------------------------------------------------------- */
+
+static int spec_to_devices(struct step *s, struct sv_attach_spec *out,
+			   const struct sv_attach_spec *in)
+{
+	int rc;
+
+	*out = *in;
+	out->fan = malloc(in->n_fan * sizeof(*in->fan) + 1);
+	out->port = malloc(in->n_port * sizeof(*in->port) + 1);
+	if (!out->fan || !out->port)
+		return -ENOMEM;
+	memcpy(out->fan, in->fan, in->n_fan * sizeof(*in->fan));
+	if (in->n_port)
+		memcpy(out->port, in->port, in->n_port * sizeof(*in->port));
+	rc = ifindex_of(s, in->key.ifindex, &out->key.ifindex);
+	for (size_t i = 0; !rc && i < in->n_fan; i++)
+		for (__u32 d = 0; !rc && d < in->fan[i].n; d++)
+			rc = ifindex_of(s, in->fan[i].dest[d].ifindex,
+					&out->fan[i].dest[d].ifindex);
+	for (size_t i = 0; !rc && i < in->n_port; i++)
+		rc = ifindex_of(s, in->port[i].ifindex, &out->port[i].ifindex);
+	return rc;
+}
+
+static int attach_set(struct step *s)
+{
+	struct sv_attach_spec *specs = calloc(s->op->n ?: 1, sizeof(*specs));
+	int rc = specs ? 0 : -ENOMEM;
+	size_t n = 0;
+
+	while (!rc && n < s->op->n) {
+		rc = spec_to_devices(s, &specs[n], &s->desired->attach[s->op->index[n]].spec);
+		n++;
+	}
+	if (!rc)
+		rc = sv_attach_set(s->agent->plane, specs, n, s->err);
+	for (size_t i = 0; i < n; i++) {
+		free(specs[i].fan);
+		free(specs[i].port);
+	}
+	free(specs);
+	return rc;
+}
+
+/* The next attachment with this number must not inherit what was learned under it. */
+static int forget_learned(struct step *s, const struct sv_attach *val)
+{
+	int rc = 0;
+
+	if (val->flags & SV_ATTACH_LEARN)
+		rc = sv_neigh_flush(s->agent->plane, val->edge, s->err);
+	if (!rc && (val->flags & SV_ATTACH_FDB))
+		rc = sv_fdb_flush(s->agent->plane, val->segment, s->err);
+	return rc;
+}
+
+static int attach_del(struct step *s)
+{
+	_cleanup_free_ struct sv_attach_key *keys = calloc(s->op->n ?: 1, sizeof(*keys));
+	int rc = keys ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !rc && i < s->op->n; i++) {
+		const struct sv_attach_spec *spec = &s->actual->attach[s->op->index[i]].spec;
+
+		keys[i] = spec->key;
+		keys[i].ifindex = sv_actual_ifindex(s->agent, spec->key.ifindex);
+	}
+	if (!rc)
+		rc = sv_attach_del(s->agent->plane, keys, s->op->n, s->err);
+	for (size_t i = 0; !rc && i < s->op->n; i++)
+		rc = forget_learned(s, &s->actual->attach[s->op->index[i]].spec.val);
+	return rc;
+}
+
+static int (*const operations[SV_OP__COUNT])(struct step *) = {
+	[SV_OP_GATE_HOLD] = gate_hold,
+	[SV_OP_VNODE_DEFINE] = vnode_define,
+	[SV_OP_VNODE_CLONE] = vnode_clone,
+	[SV_OP_VNODE_UPDATE] = vnode_update,
+	[SV_OP_VNODE_TIER] = vnode_tier,
+	[SV_OP_VNODE_START] = vnode_start,
+	[SV_OP_VNODE_DESTROY] = vnode_destroy,
+	[SV_OP_PORT_ATTACH] = port_attach,
+	[SV_OP_PORT_UP] = port_up,
+	[SV_OP_PORT_DOWN] = port_down,
+	[SV_OP_PORT_DETACH] = port_detach,
+	[SV_OP_SESSION_SET] = session_set,
+	[SV_OP_SESSION_DEL] = session_del,
+	[SV_OP_ATTACH_SET] = attach_set,
+	[SV_OP_ATTACH_DEL] = attach_del,
+	[SV_OP_GATE_OPEN] = gate_open,
+};
+
+int sv_apply_plan(struct agent *agent, const struct sv_plan *plan,
+		  const struct sv_host_state *desired, const struct sv_host_state *actual,
+		  size_t *done, struct sv_err *err)
+{
+	for (*done = 0; *done < plan->n; (*done)++) {
+		const struct sv_op *op = &plan->op[*done];
+		struct step step = { agent, op, desired, actual, err };
+		int rc;
+
+		err->text[0] = 0;
+		sv_log_debug("apply %s", op->text);
+		rc = operations[op->kind](&step);
+		if (!rc)
+			continue;
+		if (!err->text[0])
+			sv_err_set(err, rc, "%s", strerror(-rc));
+		return sv_err_prefix(err, rc, "%s", op->text);
+	}
+	return 0;
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "flip.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "json.h"
+#include "maps/gate.h"
+
+static int role_of(const cJSON *roles, const cJSON *record, const char *member, __u8 *role,
+		   struct sv_err *err)
+{
+	const char *vnet = sv_obj_string(record, member);
+	double number = vnet ? sv_obj_number(roles, vnet, 0) : 0;
+
+	if (number < 1 || number > SV_GATE_ROLE_MAX)
+		return sv_err_set(err, -EINVAL, "flip: %s: \"%s\" is no member of the group",
+				  member, vnet ? vnet : "");
+	*role = number;
+	return 0;
+}
+
+static void set_slot(struct sv_flip_words *words, int slot, __u64 at, __u8 before, __u8 after)
+{
+	words->set[slot] = true;
+	words->word[slot] = sv_gate_word(at, before, after);
+}
+
+/* The times of a record as this host's clocks have them; `until` keeps its distance from `at`. */
+static void set_times(struct sv_flip_words *words, const cJSON *record, __s64 wall_minus_boot_us)
+{
+	double wall = sv_obj_number(record, "at_wall_us", 0);
+	__s64 moved = 0;
+
+	words->at_us = sv_obj_number(record, "at_us", 0);
+	words->until_us = sv_obj_number(record, "until_us", 0);
+	if (wall > 0) {
+		moved = (__s64)wall - wall_minus_boot_us - (__s64)words->at_us;
+		if (moved < 0 && (__u64)-moved >= words->at_us)
+			moved = 1 - (__s64)words->at_us; /* before this boot: long past */
+		words->at_us += moved;
+		if (words->until_us)
+			words->until_us += moved;
+	}
+}
+
+static void make_flip(struct sv_flip_words *words, __u8 to, __u8 from)
+{
+	if (words->at_us && words->until_us) {
+		set_slot(words, 1, words->until_us, to, from);
+		set_slot(words, 0, words->at_us, from, SV_GATE_NEXT);
+	} else if (words->at_us) {
+		set_slot(words, 0, words->at_us, from, to);
+	} else if (words->until_us) {
+		set_slot(words, 0, words->until_us, to, from);
+	} else {
+		set_slot(words, 0, 0, to, to);
+	}
+}
+
+int sv_flip_words_make(struct sv_flip_words *out, const cJSON *record, const cJSON *roles,
+		       __s64 wall_minus_boot_us, struct sv_err *err)
+{
+	const char *kind = sv_obj_string(record, "kind");
+	struct sv_flip_words words = { 0 };
+	__u8 to = 0, from = 0;
+	int rc = 0;
+
+	if (!kind)
+		return sv_err_set(err, -EINVAL, "flip: no kind");
+	if (!strcmp(kind, "hold")) {
+		set_slot(&words, 0, 0, SV_GATE_HOLD, SV_GATE_HOLD);
+	} else if (!strcmp(kind, "confirm") || !strcmp(kind, "rollback")) {
+		rc = role_of(roles, record, "to", &to, err);
+		set_slot(&words, 0, 0, to, to);
+	} else if (!strcmp(kind, "flip")) {
+		set_times(&words, record, wall_minus_boot_us);
+		rc = role_of(roles, record, "to", &to, err);
+		/* Nobody was heard: until T, and when nobody confirms, nobody is. */
+		if (!rc && sv_obj_string(record, "from"))
+			rc = role_of(roles, record, "from", &from, err);
+		make_flip(&words, to, from);
+	} else {
+		rc = sv_err_set(err, -EINVAL, "flip: unknown kind \"%s\"", kind);
+	}
+	if (!rc)
+		*out = words;
+	return rc;
+}

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "gate.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include "flip.h"
+#include "json.h"
+#include "log.h"
+
+__u64 sv_gate_wall_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+}
+
+static const cJSON *roles_of(const struct agent *agent, const char *group)
+{
+	const cJSON *groups = sv_obj_get(sv_obj_get(agent->doc, "alloc"), "groups");
+
+	return sv_obj_get(sv_obj_get(groups, group), "roles");
+}
+
+static int words_of(const struct agent *agent, const cJSON *record, struct sv_flip_words *words,
+		    struct sv_err *err)
+{
+	return sv_flip_words_make(words, record, roles_of(agent, record->string),
+				  (__s64)(sv_gate_wall_us() - sv_gate_now_us()), err);
+}
+
+static const struct sv_host_group *edge_group(const struct agent *agent, const char *name)
+{
+	for (size_t i = 0; i < agent->desired.n_group; i++)
+		if (agent->desired.group[i].edge && !strcmp(agent->desired.group[i].name, name))
+			return &agent->desired.group[i];
+	return NULL;
+}
+
+/* ---- who is heard ------------------------------------------------------------------------------
+ */
+
+static __u8 role_by_orders(struct agent *agent, const struct sv_net_group *group)
+{
+	const cJSON *record = sv_obj_get(sv_obj_get(agent->doc, "flips"), group->name);
+	struct sv_flip_words words;
+
+	if (record && !words_of(agent, record, &words, NULL))
+		return sv_gate_role(words.word, sv_gate_now_us());
+	return agent->net->vnet[group->production].role;
+}
+
+__u8 sv_gate_live_role(struct agent *agent, size_t group)
+{
+	const struct sv_net_group *g = &agent->net->group[group];
+	__u64 word[2];
+
+	if (!edge_group(agent, g->name))
+		return role_by_orders(agent, g);
+	if (sv_gate_get(agent->plane, g->slot, word, NULL))
+		return 0;
+	return sv_gate_role(word, sv_gate_now_us());
+}
+
+const char *sv_gate_live(struct agent *agent, size_t group)
+{
+	__u8 role = sv_gate_live_role(agent, group);
+
+	for (size_t i = 0; role && i < agent->net->n_vnet; i++)
+		if (agent->net->vnet[i].group == (int)group && agent->net->vnet[i].role == role)
+			return agent->net->vnet[i].name;
+	return NULL;
+}
+
+/* Another host's report is as old as its last change, which is what a gate's change makes. */
+static const char *live_by_reports(struct agent *agent, const char *group)
+{
+	_cleanup_json_ cJSON *reports = NULL;
+	const cJSON *report;
+	const char *live;
+
+	if (agent->store.ops->reports(&agent->store, &reports, NULL))
+		return NULL;
+	cJSON_ArrayForEach (report, reports) {
+		live = sv_obj_string(sv_obj_get(report, "live"), group);
+		for (size_t i = 0; live && i < agent->net->n_vnet; i++)
+			if (!strcmp(agent->net->vnet[i].name, live))
+				return agent->net->vnet[i].name;
+	}
+	return NULL;
+}
+
+const char *sv_gate_live_anywhere(struct agent *agent, const char *group)
+{
+	const char *live;
+
+	for (size_t i = 0; agent->net && i < agent->net->n_group; i++) {
+		if (strcmp(agent->net->group[i].name, group))
+			continue;
+		if (edge_group(agent, group))
+			return sv_gate_live(agent, i);
+		live = live_by_reports(agent, group);
+		return live ? live : sv_gate_live(agent, i);
+	}
+	return NULL;
+}
+
+static const struct sv_net_vnet *vnet_find(const struct agent *agent, const char *name)
+{
+	for (size_t i = 0; i < agent->net->n_vnet; i++)
+		if (!strcmp(agent->net->vnet[i].name, name))
+			return &agent->net->vnet[i];
+	return NULL;
+}
+
+void sv_gate_set_tiers(struct agent *agent, struct sv_host_state *desired)
+{
+	for (size_t i = 0; i < desired->n_vnode; i++) {
+		struct sv_vnode_spec *spec = &desired->vnode[i].spec;
+		const struct sv_net_vnet *vnet = vnet_find(agent, spec->vnet);
+		__u8 live;
+
+		if (!vnet || vnet->group < 0 || vnet->kind == SV_VNET_MONITOR)
+			continue;
+		live = sv_gate_live_role(agent, vnet->group);
+		if (live) /* while a gate holds, nobody loses his place */
+			spec->tier = live == vnet->role ? SV_TIER_PRODUCTION : SV_TIER_SHADOW;
+	}
+}
+
+/* ---- gates that come and go
+ * ----------------------------------------------------------------------- */
+
+void sv_gate_forget_gone(struct agent *agent)
+{
+	cJSON *gates = sv_obj_sub(agent->state, "gates"), *gate, *next;
+	bool changed = false;
+
+	for (gate = gates->child; gate; gate = next) {
+		const struct sv_host_group *group = edge_group(agent, gate->string);
+		__u16 slot = gate->valuedouble;
+
+		next = gate->next;
+		if (group && group->slot == slot)
+			continue;
+		sv_gate_set(agent->plane, slot, 0, 0, NULL);
+		sv_gate_set(agent->plane, slot, 1, 0, NULL);
+		cJSON_Delete(cJSON_DetachItemViaPointer(gates, gate));
+		changed = true;
+	}
+	if (changed)
+		sv_state_save(agent);
+}
+
+static void set_opened(struct agent *agent, const struct sv_host_group *group)
+{
+	sv_obj_set(sv_obj_sub(agent->state, "gates"), group->name, cJSON_CreateNumber(group->slot));
+	sv_state_save(agent);
+}
+
+bool sv_gate_is_fresh(struct agent *agent, const struct sv_host_group *group)
+{
+	__u64 word[2] = { 0 };
+
+	if (!group->edge || sv_obj_get(sv_obj_get(agent->state, "gates"), group->name))
+		return false;
+	/* Opened by a daemon that died before it could write that down. */
+	if (!sv_gate_get(agent->plane, group->slot, word, NULL) && word[0]) {
+		set_opened(agent, group);
+		return false;
+	}
+	return true;
+}
+
+int sv_gate_open(struct agent *agent, const struct sv_host_group *group, struct sv_err *err)
+{
+	int rc = sv_gate_set(agent->plane, group->slot, 0,
+			     sv_gate_word(0, group->role, group->role), err);
+
+	if (!rc)
+		set_opened(agent, group);
+	return rc;
+}
+
+/* ---- orders
+ * -------------------------------------------------------------------------------------- */
+
+static int write_words(struct agent *agent, __u16 slot, const struct sv_flip_words *words,
+		       int *updates, struct sv_err *err)
+{
+	*updates = 0;
+	for (int i = 1; i >= 0; i--) {
+		int rc;
+
+		if (!words->set[i])
+			continue;
+		rc = sv_gate_set(agent->plane, slot, i, words->word[i], err);
+		if (rc)
+			return rc;
+		(*updates)++;
+	}
+	return 0;
+}
+
+static void report_armed(struct agent *agent, const cJSON *record,
+			 const struct sv_flip_words *words, int updates)
+{
+	cJSON *armed = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(armed, "id", sv_obj_number(record, "id", 0));
+	cJSON_AddNumberToObject(armed, "map_updates", updates);
+	cJSON_AddNumberToObject(armed, "armed_at_us", sv_gate_now_us());
+	cJSON_AddNumberToObject(armed, "armed_wall_us", sv_gate_wall_us());
+	cJSON_AddNumberToObject(armed, "at_us", words->at_us);
+	cJSON_AddNumberToObject(armed, "until_us", words->until_us);
+	sv_obj_set(sv_obj_sub(agent->report, "armed"), record->string, armed);
+}
+
+static int arm(struct agent *agent, const cJSON *record, struct sv_err *err)
+{
+	const struct sv_host_group *group = edge_group(agent, record->string);
+	bool hold = !strcmp(sv_obj_string(record, "kind") ?: "", "hold");
+	struct sv_flip_words words;
+	int rc, updates;
+
+	rc = words_of(agent, record, &words, err);
+	if (rc || !group)
+		return rc;
+	if (!hold && sv_gate_is_fresh(agent, group))
+		return sv_err_set(err, -EAGAIN, "its gate is not open yet");
+	rc = write_words(agent, group->slot, &words, &updates, err);
+	if (rc)
+		return rc;
+	if (hold)
+		set_opened(agent, group);
+	sv_log_info("gate %s: %s %s armed", group->name, sv_obj_string(record, "kind"),
+		    sv_obj_string(record, "to") ?: "");
+	report_armed(agent, record, &words, updates);
+	return 0;
+}
+
+void sv_gate_arm(struct agent *agent)
+{
+	cJSON *flips = sv_obj_sub(agent->report, "flips");
+	const cJSON *record;
+	struct sv_err err;
+	char text[600];
+
+	cJSON_ArrayForEach (record, sv_obj_get(agent->doc, "flips")) {
+		double id = sv_obj_number(record, "id", 0);
+
+		if (id <= sv_obj_number(flips, record->string, 0))
+			continue;
+		if (arm(agent, record, &err)) {
+			snprintf(text, sizeof(text), "gate %s: %s", record->string, err.text);
+			sv_report_error(agent, text);
+			continue;
+		}
+		sv_obj_set(flips, record->string, cJSON_CreateNumber(id));
+		sv_report_write(agent);
+	}
+}
+
+void sv_gate_rearm(struct agent *agent)
+{
+	const cJSON *record;
+
+	cJSON_ArrayForEach (record, sv_obj_get(agent->doc, "flips")) {
+		const struct sv_host_group *group = edge_group(agent, record->string);
+		struct sv_flip_words words;
+		__u64 now[2];
+		int updates;
+
+		if (!group || sv_obj_number(record, "at_wall_us", 0) <= 0 ||
+		    sv_gate_get(agent->plane, group->slot, now, NULL) ||
+		    words_of(agent, record, &words, NULL))
+			continue;
+		/* Only what is still to come, and only when it is this order that waits there. */
+		if (sv_gate_at(now[0]) <= sv_gate_now_us() ||
+		    (now[0] & 0xffff) != (words.word[0] & 0xffff))
+			continue;
+		if (!write_words(agent, group->slot, &words, &updates, NULL))
+			sv_log_info("gate %s: the wall clock was stepped, armed again",
+				    group->name);
+		report_armed(agent, record, &words, updates);
+	}
+}
+
+/* Two words, so at most two changes are still to come. */
+static __u64 next_change(const __u64 word[2], __u64 now)
+{
+	__u64 next = 0;
+
+	for (int i = 0; i < 2; i++) {
+		__u64 at = sv_gate_at(word[i]);
+
+		if (at > now && sv_gate_before(word[i]) != sv_gate_after(word[i]) &&
+		    (!next || at < next))
+			next = at;
+	}
+	return next;
+}
+
+static void on_gate_timer(uv_timer_t *timer)
+{
+	sv_agent_kick(timer->data, 0);
+}
+
+void sv_gate_schedule(struct agent *agent)
+{
+	__u64 now = sv_gate_now_us(), first = 0;
+
+	for (size_t i = 0; agent->net && i < agent->net->n_group; i++) {
+		const struct sv_net_group *group = &agent->net->group[i];
+		const cJSON *record = sv_obj_get(sv_obj_get(agent->doc, "flips"), group->name);
+		struct sv_flip_words words = { 0 };
+		__u64 next;
+
+		if (edge_group(agent, group->name))
+			sv_gate_get(agent->plane, group->slot, words.word, NULL);
+		else if (record)
+			words_of(agent, record, &words, NULL);
+		next = next_change(words.word, now);
+		if (next && (!first || next < first))
+			first = next;
+	}
+	uv_timer_stop(agent->gate_timer);
+	if (first)
+		uv_timer_start(agent->gate_timer, on_gate_timer, (first - now) / 1000 + 2, 0);
+}
+
+/* ---- the wall clock
+ * --------------------------------------------------------------------------------- */
+
+int sv_gate_clock_open(struct sv_err *err)
+{
+	int fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+
+	if (fd < 0)
+		return sv_err_set(err, -errno, "timerfd: %s", strerror(errno));
+	sv_gate_clock_set(fd);
+	return fd;
+}
+
+int sv_gate_clock_set(int fd)
+{
+	struct itimerspec never = { .it_value.tv_sec = (time_t)1 << 40 };
+	__u64 ticks;
+
+	while (read(fd, &ticks, sizeof(ticks)) > 0)
+		;
+	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL)
+		       ? -errno
+		       : 0;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+
+#include "agent.h"
+#include "link.h"
+#include "loader/cleanup.h"
+#include "log.h"
+
+/* A plane of another schema cannot be asked for its ports; its VNodes' devices go with them. */
+static void ports_down(struct agent *agent)
+{
+	struct sv_port_info *info = NULL;
+	struct sv_plane *plane = NULL;
+	struct sv_err err;
+	size_t n = 0;
+
+	if (sv_plane_open_maps(&plane, agent->pin_dir, &err))
+		return;
+	if (!sv_port_list(plane, &info, &n, &err))
+		for (size_t i = 0; i < n; i++)
+			if (info[i].role == SV_ROLE_VNODE && info[i].ifname[0])
+				sv_link_set_up(agent->link, info[i].ifname, false, NULL);
+	free(info);
+	sv_plane_close(plane);
+}
+
+static int destroy_vnodes(struct sv_vnode_driver *drv, struct sv_err *err)
+{
+	struct sv_vnode_status *status = NULL;
+	size_t n = 0;
+	int rc;
+
+	rc = drv->ops->list(drv, &status, &n, err);
+	for (size_t i = 0; i < n; i++) {
+		int failed = drv->ops->destroy(drv, status[i].vnet, status[i].name, err);
+
+		rc = rc ? rc : failed;
+		free(status[i].spec_json);
+	}
+	free(status);
+	return rc;
+}
+
+static void remove_run_files(struct agent *agent)
+{
+	static const char *const files[] = { "state.json", "svnetd.sock" };
+	char path[160];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", agent->run_dir, files[i]);
+		unlink(path);
+	}
+}
+
+/* VNodes go before the programs that keep shadows silent do. */
+int sv_purge(struct agent *agent, struct sv_err *err)
+{
+	int rc = 0, failed;
+
+	ports_down(agent);
+	for (size_t i = 0; i < agent->n_driver; i++) {
+		failed = destroy_vnodes(&agent->driver[i], err);
+		rc = rc ? rc : failed;
+	}
+	if (rc)
+		return rc;
+	sv_plane_close(agent->plane);
+	agent->plane = NULL;
+	rc = sv_plane_purge(agent->pin_dir, err);
+	if (rc)
+		return rc;
+	remove_run_files(agent);
+	sv_log_info("host %s: purged", agent->opt.host);
+	return 0;
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+
+#include "agent.h"
+#include "gate.h"
+#include "json.h"
+#include "link.h"
+#include "log.h"
+
+static void log_problems(struct agent *agent, const struct sv_problems *problems)
+{
+	for (size_t i = 0; i < problems->n; i++)
+		sv_report_error(agent, problems->line[i]);
+}
+
+/* The document, and the network that it means, unless we have just that already. */
+static int read_document(struct agent *agent, struct sv_err *err)
+{
+	struct sv_problems problems = { 0 };
+	_cleanup_json_ cJSON *doc = NULL;
+	struct sv_net *net = NULL;
+	uint64_t revision;
+	int rc;
+
+	rc = agent->store.ops->get(&agent->store, &doc, &revision, err);
+	if (rc || (agent->net && revision == agent->revision))
+		return rc;
+	if (revision != agent->revision)
+		agent->attempts = 0;
+	if (!revision) {
+		agent->revision = 0;
+		return 0;
+	}
+	rc = sv_net_load(&net, doc, &problems, err);
+	if (rc)
+		log_problems(agent, &problems);
+	sv_problems_fini(&problems);
+	if (rc)
+		return sv_err_prefix(err, rc, "revision %llu of the network cannot be used",
+				     (unsigned long long)revision);
+	sv_net_free(agent->net);
+	cJSON_Delete(agent->doc);
+	agent->net = net;
+	agent->doc = TAKE_PTR(doc);
+	agent->revision = revision;
+	sv_state_forget_halted(agent);
+	return 0;
+}
+
+/* Not in the network (any more): nothing is wanted here. */
+static int compile(struct agent *agent, struct sv_host_state *desired, const struct sv_net *net,
+		   struct sv_err *err)
+{
+	int rc = sv_host_compile(desired, &agent->names, net, agent->opt.host, err);
+
+	if (rc != -ENOENT)
+		return rc;
+	*desired = (struct sv_host_state){ .names = &agent->names };
+	return 0;
+}
+
+static int make_plan(struct agent *agent, struct sv_plan *plan, struct sv_host_state *desired,
+		     struct sv_host_state *actual, struct sv_err *err)
+{
+	int rc = sv_actual_read(agent, actual, desired, err);
+
+	if (!rc)
+		rc = sv_host_resolve(desired, actual, err);
+	return rc ? rc : sv_plan_make(plan, desired, actual, err);
+}
+
+static int reconcile_once(struct agent *agent, struct sv_err *err)
+{
+	struct sv_host_state actual = { .names = &agent->names };
+	struct sv_plan plan = { 0 };
+	size_t done = 0;
+	int rc;
+
+	sv_host_state_fini(&agent->desired);
+	sv_names_fini(&agent->names);
+	agent->names = (struct sv_names){ 0 };
+	agent->desired = (struct sv_host_state){ .names = &agent->names };
+	rc = compile(agent, &agent->desired, agent->net, err);
+	if (rc)
+		return rc;
+	sv_gate_forget_gone(agent);
+	sv_gate_set_tiers(agent, &agent->desired);
+	rc = make_plan(agent, &plan, &agent->desired, &actual, err);
+	if (!rc)
+		rc = sv_apply_plan(agent, &plan, &agent->desired, &actual, &done, err);
+	if (plan.n)
+		sv_log_info("revision %llu: %zu of %zu operations done",
+			    (unsigned long long)agent->revision, done, plan.n);
+	sv_plan_fini(&plan);
+	sv_host_state_fini(&actual);
+	return rc;
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	sv_reconcile(timer->data);
+}
+
+static void retry_later(struct agent *agent)
+{
+	unsigned int shift = agent->attempts < 6 ? agent->attempts : 6;
+
+	agent->attempts++;
+	uv_timer_start(agent->retry, on_retry, 500u << shift, 0);
+}
+
+void sv_reconcile(struct agent *agent)
+{
+	struct sv_err err = { 0 };
+	int rc;
+
+	if (agent->stopping)
+		return;
+	uv_timer_stop(agent->kick);
+	uv_timer_stop(agent->retry);
+	sv_obj_set(agent->report, "errors", cJSON_CreateArray());
+	rc = read_document(agent, &err);
+	if (!rc && agent->revision)
+		rc = reconcile_once(agent, &err);
+	if (rc)
+		sv_report_error(agent, err.text[0] ? err.text : strerror(-rc));
+	else
+		agent->applied = agent->revision;
+	if (agent->net) {
+		/* Whatever else failed: orders for a gate are carried out. */
+		sv_gate_arm(agent);
+		sv_reconcile_sessions(agent);
+		sv_gate_schedule(agent);
+	}
+	if (cJSON_GetArraySize(sv_obj_get(agent->report, "errors")))
+		retry_later(agent);
+	else
+		agent->attempts = 0;
+	sv_report_write(agent);
+	sv_wait_check(agent);
+}
+
+int sv_reconcile_dry(struct agent *agent, const cJSON *doc, cJSON **texts,
+		     struct sv_problems *problems, struct sv_err *err)
+{
+	struct sv_host_state desired = { 0 }, actual = { 0 };
+	struct sv_names names = agent->names;
+	struct sv_plan plan = { 0 };
+	struct sv_net *net = NULL;
+	int rc;
+
+	rc = sv_net_load(&net, doc, problems, err);
+	if (rc)
+		return rc;
+	/* The reading knows one table of names; lend it another one. */
+	agent->names = (struct sv_names){ 0 };
+	desired.names = actual.names = &agent->names;
+	rc = compile(agent, &desired, net, err);
+	if (!rc)
+		rc = make_plan(agent, &plan, &desired, &actual, err);
+	if (!rc)
+		*texts = cJSON_CreateArray();
+	for (size_t i = 0; !rc && i < plan.n; i++)
+		cJSON_AddItemToArray(*texts, cJSON_CreateString(plan.op[i].text));
+	sv_plan_fini(&plan);
+	sv_host_state_fini(&desired);
+	sv_host_state_fini(&actual);
+	sv_names_fini(&agent->names);
+	agent->names = names;
+	sv_net_free(net);
+	return rc;
+}
+
+static void set_session_up(struct agent *agent, const struct sv_host_session *session)
+{
+	const char *device = sv_names_get(&agent->names, session->val.ifindex);
+	struct sv_link_info info = { 0 };
+	struct sv_session val;
+	bool up;
+
+	if (!device || sv_session_get(agent->plane, session->number, &val, NULL) || !val.ifindex)
+		return;
+	up = !sv_link_get(agent->link, device, &info, NULL) && info.up && info.carrier &&
+	     info.ifindex == val.ifindex;
+	if (up == val.up)
+		return;
+	val.up = up;
+	if (!sv_session_set(agent->plane, session->number, &val, NULL))
+		sv_log_info("session %s: its target %s is %s", session->name, device,
+			    up ? "up" : "down: nothing is copied");
+}
+
+void sv_reconcile_sessions(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->desired.n_session; i++)
+		set_session_up(agent, &agent->desired.session[i]);
+}
