@@ -28,8 +28,7 @@
 
 #define FRAME_MAX 1600
 #define COUNTERS_MAX 8
-#define CALIBRATION 16384 /* frames sent first, to know how many fill a slice */
-#define SLICE_NS 50000000ULL /* one test run is about this long */
+#define CALIBRATION 8192 /* frames sent first, to know how many fill the time */
 #define SETTLE_NS 10000000 /* for what is still in a queue of the other CPU */
 
 struct send_options {
@@ -48,14 +47,6 @@ static int fail(const char *what, int rc)
 {
 	fprintf(stderr, "gen: %s: %s\n", what, strerror(-rc));
 	return 1;
-}
-
-static __u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
 static void free_sink(struct sv_sink **skel)
@@ -145,7 +136,9 @@ static void make_head(struct send_options *o, __u8 *head)
 	memcpy(head + l3 + sizeof(ip), &udp, sizeof(udp));
 }
 
-static int test_run(int fd, struct send_options *o, __u64 repeat)
+/* *took_ns: what the kernel says about the loop itself. Making and unmaking a run costs 20 ms of
+ * grace periods, and other tasks may be let in between; neither is forwarding. */
+static int test_run(int fd, struct send_options *o, __u64 repeat, __u64 *took_ns)
 {
 	__u8 frame[FRAME_MAX] = {};
 	struct xdp_md ctx = { .data_end = o->len };
@@ -153,26 +146,20 @@ static int test_run(int fd, struct send_options *o, __u64 repeat)
 		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = repeat,
 		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = o->batch);
 
-	return bpf_prog_test_run_opts(fd, &opts) ? -errno : 0;
+	if (bpf_prog_test_run_opts(fd, &opts))
+		return -errno;
+	*took_ns = repeat * opts.duration + repeat / 2; /* the mean was rounded down */
+	return 0;
 }
 
-static int send_frames(int fd, struct send_options *o, __u64 *attempted, __u64 *took_ns)
+/* How many frames fill the time; also warms up. */
+static int calibrate(int fd, struct send_options *o, __u64 *repeat)
 {
-	__u64 start = now_ns(), length = o->seconds * 1e9, slice = CALIBRATION;
-	int rc;
+	__u64 took;
+	int rc = test_run(fd, o, CALIBRATION, &took);
 
-	*attempted = 0;
-	do {
-		rc = test_run(fd, o, slice);
-		if (rc)
-			return rc;
-		*attempted += slice;
-		*took_ns = now_ns() - start;
-		slice = SLICE_NS * *attempted / *took_ns;
-		if (*took_ns + SLICE_NS > length) /* the last one only fills up */
-			slice = (double)*attempted / *took_ns * (length - *took_ns);
-	} while (*took_ns + SLICE_NS / 50 < length && slice);
-	return 0;
+	*repeat = o->seconds * 1e9 / took * CALIBRATION;
+	return rc;
 }
 
 static int read_counters(const struct send_options *o, __u64 *value)
@@ -188,19 +175,20 @@ static int read_counters(const struct send_options *o, __u64 *value)
 
 static int measure(struct send_options *o, int fd)
 {
-	struct timespec settle = { .tv_nsec = SETTLE_NS };
-	__u64 before[COUNTERS_MAX], after[COUNTERS_MAX], attempted, took;
-	int rc;
+	const struct timespec settle = { .tv_nsec = SETTLE_NS };
+	__u64 before[COUNTERS_MAX], after[COUNTERS_MAX], repeat, took;
+	int rc = calibrate(fd, o, &repeat);
 
-	if (read_counters(o, before))
+	nanosleep(&settle, NULL);
+	if (!rc && read_counters(o, before))
 		return 1;
-	rc = send_frames(fd, o, &attempted, &took);
+	rc = rc ?: test_run(fd, o, repeat, &took);
 	if (rc)
 		return fail("test run with live frames", rc);
 	nanosleep(&settle, NULL);
 	if (read_counters(o, after))
 		return 1;
-	printf("{\"attempted\":%llu,\"seconds\":%.6f,\"counted\":[", attempted, took / 1e9);
+	printf("{\"attempted\":%llu,\"seconds\":%.6f,\"counted\":[", repeat, took / 1e9);
 	for (size_t i = 0; i < o->n_counter; i++)
 		printf("%s%llu", i ? "," : "", after[i] - before[i]);
 	printf("]}\n");
