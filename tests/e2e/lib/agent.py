@@ -4,11 +4,15 @@ import glob
 import json
 import os
 import signal
+import struct
 import subprocess
 import time
 
-from . import netns
+from . import bpfmap, netns
 from .shell import BUILD, Fail, binary, debug, need, note, run, wait_for
+
+# What a flip must not touch, and the one it touches.
+CONFIG_MAPS = ("sv_attach", "sv_gate", "sv_dest", "sv_fanout", "sv_port", "sv_session", "sv_self")
 
 
 class Host:
@@ -126,6 +130,11 @@ class Host:
         need(row and row.get("pid"), f"{self.name} does not run VNode {name}")
         return netns.of_process(row["pid"], name)
 
+    def svnet_exec(self, vnode, *argv, check=True):
+        """`svnet vnode exec`: a command inside, its output and exit code here."""
+        return run(binary("svnet"), "--socket", self.socket, "vnode", "exec", vnode, "--", *argv,
+                   check=check)
+
     def port_of(self, vnode, iface):
         """The host-side device of a VNode's interface: its peer's ifindex, seen from inside."""
         link = self.vnode(vnode).link(iface)
@@ -143,31 +152,52 @@ class Host:
         return found[0]
 
     def dump(self, name):
-        """A pinned map as {key bytes: value bytes}."""
-        text = run("bpftool", "-j", "map", "dump", "pinned", self.pin(name)).stdout
-        table = {}
-        for row in json.loads(text or "[]"):
-            row = row.get("elements", [row])[0] if "elements" in row else row
-            value = row.get("value")
-            if value is None:
-                value = [row["inner_map_id"]] if "inner_map_id" in row else []
-            table[_bytes(row["key"])] = _bytes(value)
-        return table
+        """A pinned map as {key bytes: value bytes}, without entries of zeros."""
+        return bpfmap.dump(self.pin(name))
+
+    def dump_config(self):
+        return {name: self.dump(name) for name in CONFIG_MAPS}
+
+    def attach_entry(self, port, vlan=0):
+        """(key, fields) of sv_attach for a device, as the data plane reads it."""
+        key = struct.pack("=IHH", self.net.ifindex(port), vlan, 0)
+        value = self.dump("sv_attach").get(key)
+        need(value, f"{self.name}: nothing attached at {port} vlan {vlan}")
+        return key, attach_fields(value)
+
+    def gate_slot(self, edge):
+        """The number of the group behind an edge."""
+        return self.attach_entry(edge)[1]["group"]
+
+    def gate_words(self, slot):
+        """Both words of a group, read from the map itself."""
+        gate = self.dump("sv_gate")
+        return [int.from_bytes(gate.get(_u32(2 * slot + n), b""), "little") for n in (0, 1)]
 
     def map_update(self, name, key, value):
         run("bpftool", "map", "update", "pinned", self.pin(name), "key", "hex", *_hex(key),
             "value", "hex", *_hex(value))
 
+    def map_update_inner(self, name, key, inner_id):
+        """Puts a map, by its number, into an array of maps."""
+        run("bpftool", "map", "update", "pinned", self.pin(name), "key", "hex", *_hex(key),
+            "value", "id", inner_id)
+
     def map_delete(self, name, key):
         run("bpftool", "map", "delete", "pinned", self.pin(name), "key", "hex", *_hex(key))
 
 
-def _bytes(value):
-    if isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return bytes(int(v, 16) for v in value)
-    if isinstance(value, list):
-        return b"".join(int(v).to_bytes(4, "little") for v in value)
-    return int(value).to_bytes(4, "little")
+def _u32(n):
+    return n.to_bytes(4, "little")
+
+
+def attach_fields(value):
+    """struct sv_attach (maps/attach.h)."""
+    names = ("id", "fanout", "segment", "edge", "flags", "group", "role", "port_role", "variants",
+             "bits", "members", "member", "edge_member")
+    fields = dict(zip(names, struct.unpack_from("=IIIIHHBBBBBBB", value)))
+    fields["fanouts"] = ((fields["members"] + 1) * fields["variants"]) << fields["bits"]
+    return fields
 
 
 def _hex(data):

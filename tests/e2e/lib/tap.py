@@ -33,7 +33,7 @@ def chosen(only, datapath):
         if only and not any(fnmatch.fnmatch(s.name, p) or p in s.name for p in only):
             continue
         for d in s.datapaths:
-            if datapath in ("both", d) or d == "none":
+            if datapath in ("both", d) or d in ("none", "auto"):
                 groups.setdefault((s.topo, d), []).append(s)
     # All of one data path on one topology, then the next: a topology is expensive.
     return groups

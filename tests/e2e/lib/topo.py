@@ -8,7 +8,7 @@ import shutil
 
 from . import netns, traffic
 from .agent import Host, kill_by_folder
-from .shell import Fail, note, out, run, wait_for
+from .shell import Fail, binary, note, out, run, wait_for
 
 V4, V6 = "10.{}.0.{}", "fd00:{}::{}"
 
@@ -100,6 +100,12 @@ class Topo:
         path = f"{self.folders['base']}/{name}"
         with open(path, "w", encoding="utf-8") as f:
             json.dump(network, f, indent=1)
+        return path
+
+    def write_text(self, text, name):
+        path = f"{self.folders['base']}/{name}"
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
         return path
 
     def apply(self, network):
@@ -320,6 +326,17 @@ class Three(Topo):
         self.hosts[0].svnet(*args)
         for host, vnode in zip(self.hosts, ("B/r1", "B/r2", "B/r3")):
             host.vnode(vnode)
+
+    @staticmethod
+    def txgen():
+        return binary("tools/txgen")
+
+    @staticmethod
+    def mark_override():
+        """For a shadow whose forwarded packets can be told from production's: DSCP 8."""
+        rules = ("table inet mark {\n chain f {\n  type filter hook postrouting priority 0;\n"
+                 "  ip dscp set 8\n  ip6 dscp set 8\n }\n}\n")
+        return {"vnodes": {name: {"nftables": rules} for name in ("r1", "r3")}}
 
     def edges(self):
         """(host, edge port, outside name, VNode, interface) of both ends."""

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""An operator's day: mistakes, changes, restarts, two at once, and cleaning up."""
+import copy
+import json
+import os
+import subprocess
+import time
+
+from lib.shell import binary, need, wait_for
+from lib.tap import scenario
+from lib.topo import Three, chain
+from lib.traffic import Production
+
+
+@scenario("life: a bad file is refused whole, with the path of every bad value", Three)
+def bad_file(topo):
+    first = topo.hosts[0]
+    maps = {h: h.dump_config() for h in topo.hosts}
+    revision = first.status()["store_revision"]
+    net = topo.network()
+    vnet = net["vnets"]["A"]
+    vnet["vnodes"]["r1"]["interfaces"]["eth0"]["addresses"] = ["10.1.0.999/24"]
+    vnet["vnodes"]["r2"]["host"] = "nowhere"
+    vnet["links"]["l12"]["ends"] = ["r1:eth1", "r9:eth0"]
+    vnet["colour"] = "red"
+    net["vlans"] = {"from": 0, "to": 5000}
+    net["vnets"]["C"] = copy.deepcopy(topo.base_network["vnets"]["A"])
+    code, _, text = first.try_svnet("apply", topo.write(net, "bad.json"))
+    need(code == 1, f"a bad file: exit {code}: {text}")
+    for path in ("vnets.A.vnodes.r1.interfaces.eth0.addresses", "vnets.A.vnodes.r2.host",
+                 "vnets.A.links.l12.ends", "vnets.A.colour", "vlans"):
+        need(path in text, f"the refusal does not name {path}: {text}")
+    need(first.status()["store_revision"] == revision, "a refused file changed the store")
+    for host in topo.hosts:
+        need(host.dump_config() == maps[host], f"{host.name}: a refused file changed the maps")
+    code, _, text = first.try_svnet("apply", topo.write_text("{ not json", "broken.json"))
+    need(code == 1 and text, f"no JSON: exit {code}: {text}")
+    code, _, text = first.try_svnet("apply", "/nonexistent/network.json")
+    need(code in (1, 2) and text, f"no file: exit {code}: {text}")
+    code, _, text = first.try_svnet("no-such-command")
+    need(code == 2, f"an unknown command: exit {code}: {text}")
+
+
+@scenario("life: applied again, nothing is left to do; VNets come and go", Three)
+def changes(topo):
+    first = topo.hosts[0]
+    with Production(topo, rate=1000) as production:
+        need(operations(first.svnet("plan", topo.write(topo.base_network))) == [],
+             "the plan for what runs is not empty")
+        before = {h: h.dump_config() for h in topo.hosts}
+        topo.apply(topo.base_network)
+        for host in topo.hosts:
+            need(host.dump_config() == before[host], f"{host.name}: applied again, the maps changed")
+        net = topo.network()
+        c = chain(topo.prefix, 40, topo.datapath)
+        for edge in c["edges"].values():
+            edge["vlan"] = 30
+        net["vnets"]["C"] = c
+        path = topo.write(net)
+        need(operations(first.svnet("plan", path)), "the plan for a new VNet is empty")
+        first.svnet("apply", path)
+        r1 = topo.hosts[0].vnode("C/r1")
+        wait_for("C's routers to reach each other", lambda: r1.run(
+            "ping", "-c1", "-W1", "10.63.0.3", check=False).returncode == 0, 15)
+        need({v["name"] for v in first.svnet("vnet", "list")} == {"A", "C"}, "C is not listed")
+        first.svnet("vnet", "delete", "C")
+        need({v["name"] for v in first.svnet("vnet", "list")} == {"A"}, "C is still listed")
+        for host in topo.hosts:
+            need(not any(r["vnet"] == "C" for r in host.status()["attachments"]),
+                 f"{host.name} still has attachments of C")
+            need(not any(r["name"].startswith("C/") for r in host.status()["vnodes"]),
+                 f"{host.name} still has VNodes of C")
+        production.check("while a VNet came and went")
+
+
+def operations(plan):
+    """The operations in what `svnet plan --json` printed, of all hosts."""
+    if isinstance(plan, list):
+        return plan
+    return plan.get("operations", plan.get("plan", plan.get("ops", None)))
+
+
+@scenario("life: a VNode's program is kept running", Three)
+def program(topo):
+    net = topo.network()
+    net["vnets"]["A"]["vnodes"]["r2"]["program"] = ["/bin/sleep", "86397"]
+    topo.apply(net)
+    h2 = topo.hosts[1]
+
+    def pids():
+        done = h2.svnet_exec("A/r2", "/bin/sh", "-c",
+                             "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline | "
+                             "grep -q '^/bin/sleep 86397' && echo ${p#/proc/}; done; true")
+        return done.stdout.split()
+    old = wait_for("the program to run", pids)
+    restarts = h2.vnode_row("A/r2")["restarts"]
+    h2.svnet_exec("A/r2", "/bin/kill", "-9", old[0])
+    wait_for("the program to be started again", lambda: [p for p in pids() if p != old[0]], 15, 0.2)
+    wait_for("the restart to be counted", lambda: h2.vnode_row("A/r2")["restarts"] > restarts)
+    row = h2.vnode_row("A/r2")
+    need(row["state"] == "running", f"state {row['state']}")
+    with Production(topo, rate=1000) as production:
+        keeper = row["pid"]
+        h2.kill()
+        h2.start()
+        need(h2.vnode_row("A/r2")["pid"] == keeper, "a restarted agent restarted the VNode")
+        time.sleep(0.2)
+        production.check("the agent restarted")
+    done = h2.svnet_exec("A/r2", "/bin/sh", "-c", "exit 7", check=False)
+    need(done.returncode == 7, f"exec gives {done.returncode} instead of the command's own 7")
+
+
+@scenario("life: of two operators at once, the second is told", Three)
+def operators(topo):
+    """Many changes at the same moment: each is done whole or refused with exit 4, none is lost."""
+    argv = []
+    for n in range(8):
+        host = topo.hosts[n % 3]
+        argv.append([binary("svnet"), "--socket", host.socket, "--json", "monitor", "start", f"op{n}",
+                     "--of", "A", "--to", f"M{n % 2}:if{n}", "--at",
+                     ("entry", "exit", "l12", "l23")[n // 2]])
+    procs = [subprocess.Popen(a, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+             for a in argv]
+    done = [(p.communicate(timeout=120), p.returncode) for p in procs]
+    codes = [code for _, code in done]
+    need(set(codes) <= {0, 4}, f"exit codes {codes}: {[d[0][1].strip()[:200] for d in done]}")
+    need(codes.count(0) >= 1, f"nobody was served: {codes}")
+    names = {row["name"] for row in topo.hosts[0].svnet("monitor", "list")}
+    want = {f"op{n}" for n, code in enumerate(codes) if code == 0}
+    need(names == want, f"told that {sorted(want)} were made, there are {sorted(names)}")
+    return f"{codes.count(0)} done, {codes.count(4)} told to look again"
+
+
+@scenario("life: purge leaves nothing", Three)
+def purge(topo):
+    topo.shadow()
+    topo.hosts[0].svnet("monitor", "start", "mp", "--of", "A")
+    links = {h: {d["ifname"] for d in json.loads(h.net.out("ip", "-j", "link"))} for h in topo.hosts}
+    for host in topo.hosts:
+        host.kill()
+        done = host.purge()
+        need(done.returncode == 0, f"purge of {host.name}: {done.stderr.strip()}")
+        again = host.purge()
+        need(again.returncode == 0, f"a second purge of {host.name}: {again.stderr.strip()}")
+    end = time.monotonic() + 5
+    while topo.leftovers() and time.monotonic() < end:
+        time.sleep(0.1)
+    need(not topo.leftovers(), f"left: {topo.leftovers()[:8]}")
+    for host in topo.hosts:
+        left = {d["ifname"] for d in json.loads(host.net.out("ip", "-j", "link"))}
+        own = {p for p in topo.base_network["hosts"][host.name]["ports"]} | {"lo"}
+        need(left == own, f"{host.name}: links left {sorted(left - own)} of {sorted(links[host])}")
+        for dev in own - {"lo"}:
+            text = host.net.out("ip", "-d", "link", "show", dev)
+            need("xdp" not in text, f"{host.name}: a program is left on {dev}")
+            need("clsact" not in host.net.out("tc", "qdisc", "show", "dev", dev),
+                 f"{host.name}: clsact is left on {dev}")
+    need(not os.path.exists(topo.hosts[0].socket), "a socket is left")
+    for name in os.listdir(topo.folders["store"]):
+        os.unlink(f"{topo.folders['store']}/{name}")
+    topo.start_agents()
+    topo.apply(topo.base_network)
+    topo.ready()

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The data plane outlives the agent, and changes beside production cost it nothing."""
+import time
+
+from lib.shell import note
+from lib.tap import scenario
+from lib.topo import Three
+from lib.traffic import Production
+
+RATE = 20000
+
+
+@scenario("restarts: kill -9 and start under 20,000 packets a second each way", Three)
+def restarts(topo):
+    with Production(topo, rate=RATE) as production:
+        time.sleep(0.3)
+        for _ in range(topo.options.rounds):
+            for host in topo.hosts:
+                host.kill()
+            for host in topo.hosts:
+                host.start(wait=False)
+            for host in topo.hosts:
+                host.wait()
+        carried = production.check(f"{topo.options.rounds} restarts")
+    return f"{topo.options.rounds} rounds, {carried} packets, none lost or repeated"
+
+
+@scenario("restarts: a monitor and a shadow come and go under 20,000 packets a second", Three)
+def come_and_go(topo):
+    first = topo.hosts[0]
+    rounds = max(3, topo.options.rounds // 4)
+    with Production(topo, rate=RATE) as production:
+        for _ in range(rounds):
+            first.svnet("monitor", "start", "m", "--of", "A")
+            first.svnet("monitor", "stop", "m")
+        monitors = production.check(f"{rounds} times a monitor")
+    with Production(topo, rate=RATE) as production:
+        for _ in range(rounds):
+            topo.shadow()
+            first.svnet("shadow", "finish", "web")
+        shadows = production.check(f"{rounds} times a shadow")
+    note(f"{monitors} packets beside monitors, {shadows} beside shadows")
