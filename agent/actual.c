@@ -4,6 +4,7 @@
 
 #include "agent.h"
 #include "gate.h"
+#include "json.h"
 #include "link.h"
 #include "loader/cleanup.h"
 
@@ -45,8 +46,7 @@ static __u32 name_of(struct reading *r, __u32 ifindex)
 	return sv_names_add(r->state->names, name);
 }
 
-/* ---- ports
- * --------------------------------------------------------------------------------------- */
+/* ---- ports ---- */
 
 static struct sv_host_port *port_find(struct sv_host_state *state, __u32 name)
 {
@@ -103,8 +103,7 @@ static int read_ports(struct reading *r)
 	return rc;
 }
 
-/* ---- VNodes
- * --------------------------------------------------------------------------------------- */
+/* ---- VNodes ---- */
 
 static int add_vnode(struct reading *r, struct sv_vnode_status *status)
 {
@@ -149,8 +148,7 @@ static int read_vnodes(struct reading *r)
 	return 0;
 }
 
-/* ---- attachments, sessions, groups
- * ------------------------------------------------------------------ */
+/* ---- attachments, sessions, groups ---- */
 
 static void spec_to_names(struct reading *r, struct sv_attach_spec *spec)
 {
@@ -207,23 +205,61 @@ static int read_sessions(struct reading *r)
 	return 0;
 }
 
+static struct sv_host_group *add_group(struct reading *r)
+{
+	struct sv_host_group *group =
+		grow(r->state->group, &r->state->n_group, sizeof(*r->state->group));
+
+	if (!group)
+		return NULL;
+	r->state->group = group;
+	return group + r->state->n_group - 1;
+}
+
+static bool is_wanted(const struct reading *r, const char *group)
+{
+	for (size_t i = 0; i < r->desired->n_group; i++)
+		if (r->desired->group[i].edge && !strcmp(r->desired->group[i].name, group))
+			return true;
+	return false;
+}
+
+/* Gates that were opened here for groups that are not here any more. */
+static int read_gone_groups(struct reading *r)
+{
+	const cJSON *gate;
+
+	cJSON_ArrayForEach (gate, sv_obj_get(r->agent->state, "gates")) {
+		struct sv_host_group *group;
+
+		if (is_wanted(r, gate->string))
+			continue;
+		group = add_group(r);
+		if (!group)
+			return -ENOMEM;
+		group->slot = gate->valuedouble;
+		group->edge = true;
+		snprintf(group->name, sizeof(group->name), "%s", gate->string);
+	}
+	return 0;
+}
+
 static int read_groups(struct reading *r)
 {
-	r->state->group = calloc(r->desired->n_group ?: 1, sizeof(*r->state->group));
-	if (!r->state->group)
-		return -ENOMEM;
 	for (size_t i = 0; i < r->desired->n_group; i++) {
 		const struct sv_host_group *want = &r->desired->group[i];
-		struct sv_host_group *group = &r->state->group[r->state->n_group++];
+		struct sv_host_group *group = add_group(r);
 		__u64 word[2] = { 0 };
 
+		if (!group)
+			return -ENOMEM;
 		*group = *want;
 		group->fresh = sv_gate_is_fresh(r->agent, want);
 		group->role = 0;
 		if (want->edge && !sv_gate_get(r->agent->plane, want->slot, word, NULL))
 			group->role = sv_gate_role(word, sv_gate_now_us());
 	}
-	return 0;
+	return read_gone_groups(r);
 }
 
 int sv_actual_read(struct agent *agent, struct sv_host_state *actual,

@@ -174,8 +174,7 @@ static int open_plane(struct agent *agent, struct sv_err *err)
 	return rc;
 }
 
-/* ---- the loop
- * --------------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
 static void on_kick(uv_timer_t *timer)
 {
@@ -357,8 +356,7 @@ void sv_agent_stop(struct agent *agent)
 	close_one(agent->gate_timer);
 }
 
-/* ---- from start to end
- * ---------------------------------------------------------------------------------- */
+/* ---- from start to end ---- */
 
 static int open_basics(struct agent *agent, struct sv_err *err)
 {

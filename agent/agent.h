@@ -58,8 +58,7 @@ struct agent {
 	size_t n_event; /* ever seen */
 };
 
-/* ---- agent.c
- * --------------------------------------------------------------------------------------- */
+/* ---- agent.c ---- */
 int sv_agent_main(int argc, char **argv);
 /* Tidies up and leaves the loop. */
 void sv_agent_stop(struct agent *agent);
@@ -67,8 +66,7 @@ void sv_agent_stop(struct agent *agent);
 void sv_agent_kick(struct agent *agent, unsigned int ms);
 struct sv_vnode_driver *sv_agent_driver(struct agent *agent, const char *name, struct sv_err *err);
 
-/* ---- reconcile.c: document → plan → applied
- * --------------------------------------------------------- */
+/* ---- reconcile.c: document → plan → applied ---- */
 /* Brings this host to what the store says, and reports. The report has the errors. */
 void sv_reconcile(struct agent *agent);
 /* Only the texts of the plan that `doc` would make here: an array of strings, the caller's. */
@@ -77,40 +75,35 @@ int sv_reconcile_dry(struct agent *agent, const cJSON *doc, cJSON **texts,
 /* Sets sv_session.up from the state of the targets' devices. */
 void sv_reconcile_sessions(struct agent *agent);
 
-/* ---- actual.c
- * ---------------------------------------------------------------------------------------- */
+/* ---- actual.c ---- */
 /* What is there, in the names of agent->names. `desired` says which devices to look at. */
 int sv_actual_read(struct agent *agent, struct sv_host_state *actual,
 		   const struct sv_host_state *desired, struct sv_err *err);
 /* A name of the table as ifindex, also "#7" for a device that is gone. 0: not there. */
 __u32 sv_actual_ifindex(const struct agent *agent, __u32 name);
 
-/* ---- apply.c
- * ------------------------------------------------------------------------------------------ */
+/* ---- apply.c ---- */
 /* Stops at the first error. *done: how many operations were carried out. */
 int sv_apply_plan(struct agent *agent, const struct sv_plan *plan,
 		  const struct sv_host_state *desired, const struct sv_host_state *actual,
 		  size_t *done, struct sv_err *err);
 
-/* ---- purge.c
- * ------------------------------------------------------------------------------------------ */
+/* ---- purge.c ---- */
 /* Removes everything of this host but the store. Works on a plane of any schema. */
 int sv_purge(struct agent *agent, struct sv_err *err);
 
-/* ---- report.c
- * ----------------------------------------------------------------------------------------- */
-/* {"revision", "tried", "attempts", "errors": […], "flips": {group: id}, "armed": {group: {…}},
- *  "live": {group: VNet}, "notes": {"B/r1": [lines]}, "time"} */
+/* ---- report.c ---- */
+/* {"revision", "tried", "attempts", "errors": […], "flips": {group: id}, "armed": {group:
+ * {…}}, "live": {group: VNet}, "notes": {"B/r1": [lines]}, "time"} */
 void sv_report_open(struct agent *agent);
 void sv_report_error(struct agent *agent, const char *text);
 void sv_report_note(struct agent *agent, const char *vnode, const char *text);
 /* Writes it to the store when something but the time has changed. */
 void sv_report_write(struct agent *agent);
 
-/* ---- state.c: what must survive the daemon but not the host
- * ------------------------------------------- */
-/* {"gates": {group: slot}: whose gates were given their role, "halted": {"A/r1": "stopped"},
- *  "network": "…": for which network file "halted" holds} */
+/* ---- state.c: what must survive the daemon but not the host ---- */
+/* {"gates": {group: slot}: whose gates were given their role, "halted": {"A/r1":
+ * "stopped"}, "network": "…": for which network file "halted" holds} */
 void sv_state_open(struct agent *agent);
 int sv_state_save(struct agent *agent);
 /* The operator's override of a VNode: "stopped", "paused", or NULL to end it. */
@@ -118,22 +111,19 @@ void sv_state_halt(struct agent *agent, const char *vnode, const char *how);
 const char *sv_state_halted(const struct agent *agent, const char *vnet, const char *name);
 void sv_state_forget_halted(struct agent *agent);
 
-/* ---- status.c
- * ----------------------------------------------------------------------------------------- */
+/* ---- status.c ---- */
 cJSON *sv_status(struct agent *agent, struct sv_err *err);
 cJSON *sv_status_vnodes(struct agent *agent);
 cJSON *sv_status_groups(struct agent *agent, const char *only);
 
-/* ---- methods.c
- * ---------------------------------------------------------------------------------------- */
+/* ---- methods.c ---- */
 extern const struct sv_method sv_methods[];
 
-/* ---- wait.c
- * -------------------------------------------------------------------------------------------- */
+/* ---- wait.c ---- */
 /*
- * Answers `call` when every host of `hosts` (an object whose members are host names; taken) has
- * applied `revision`, or says which have not. `finish` makes the result from the reports; it gets
- * `arg` (taken).
+ * Answers `call` when every host of `hosts` (an object whose members are host names; taken)
+ * has applied `revision`, or says which have not. `finish` makes the result from the
+ * reports; it gets `arg` (taken).
  */
 void sv_wait_start(struct agent *agent, struct sv_call *call, uint64_t revision, cJSON *hosts,
 		   cJSON *(*finish)(struct agent *agent, const cJSON *hosts, const cJSON *reports,

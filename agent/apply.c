@@ -32,8 +32,7 @@ static int ifindex_of(const struct step *s, __u32 number, __u32 *ifindex)
 	return 0;
 }
 
-/* ---- gates
- * ------------------------------------------------------------------------------------------ */
+/* ---- gates ---- */
 
 static int gate_hold(struct step *s)
 {
@@ -48,8 +47,12 @@ static int gate_open(struct step *s)
 	return sv_gate_open(s->agent, &s->desired->group[s->op->index[0]], s->err);
 }
 
-/* ---- VNodes
- * ------------------------------------------------------------------------------------------ */
+static int gate_clear(struct step *s)
+{
+	return sv_gate_clear(s->agent, &s->actual->group[s->op->index[0]], s->err);
+}
+
+/* ---- VNodes ---- */
 
 static int vnode_driver(struct step *s, const struct sv_vnode_spec *spec,
 			struct sv_vnode_driver **drv)
@@ -158,8 +161,7 @@ static int vnode_destroy(struct step *s)
 	return rc;
 }
 
-/* ---- ports
- * -------------------------------------------------------------------------------------------- */
+/* ---- ports ---- */
 
 static const struct sv_net_port *net_port(const struct step *s, const char *device)
 {
@@ -231,8 +233,7 @@ static int port_detach(struct step *s)
 	return rc == -ENOENT ? 0 : rc;
 }
 
-/* ---- sessions
- * ----------------------------------------------------------------------------------------- */
+/* ---- sessions ---- */
 
 static int session_set(struct step *s)
 {
@@ -256,8 +257,7 @@ static int session_del(struct step *s)
 			      s->err);
 }
 
-/* ---- attachments
- * --------------------------------------------------------------------------------------- */
+/* ---- attachments ---- */
 
 static int spec_to_devices(struct step *s, struct sv_attach_spec *out,
 			   const struct sv_attach_spec *in)
@@ -349,6 +349,7 @@ static int (*const operations[SV_OP__COUNT])(struct step *) = {
 	[SV_OP_ATTACH_SET] = attach_set,
 	[SV_OP_ATTACH_DEL] = attach_del,
 	[SV_OP_GATE_OPEN] = gate_open,
+	[SV_OP_GATE_CLEAR] = gate_clear,
 };
 
 int sv_apply_plan(struct agent *agent, const struct sv_plan *plan,

@@ -40,8 +40,7 @@ static const struct sv_host_group *edge_group(const struct agent *agent, const c
 	return NULL;
 }
 
-/* ---- who is heard ------------------------------------------------------------------------------
- */
+/* ---- who is heard ---- */
 
 static __u8 role_by_orders(struct agent *agent, const struct sv_net_group *group)
 {
@@ -50,7 +49,7 @@ static __u8 role_by_orders(struct agent *agent, const struct sv_net_group *group
 
 	if (record && !words_of(agent, record, &words, NULL))
 		return sv_gate_role(words.word, sv_gate_now_us());
-	return agent->net->vnet[group->production].role;
+	return group->role;
 }
 
 __u8 sv_gate_live_role(struct agent *agent, size_t group)
@@ -108,52 +107,19 @@ const char *sv_gate_live_anywhere(struct agent *agent, const char *group)
 	return NULL;
 }
 
-static const struct sv_net_vnet *vnet_find(const struct agent *agent, const char *name)
+int sv_gate_set_tiers(struct agent *agent, struct sv_host_state *desired)
 {
-	for (size_t i = 0; i < agent->net->n_vnet; i++)
-		if (!strcmp(agent->net->vnet[i].name, name))
-			return &agent->net->vnet[i];
-	return NULL;
+	_cleanup_free_ uint8_t *live = calloc(agent->net->n_group + 1, 1);
+
+	if (!live)
+		return -ENOMEM;
+	for (size_t i = 0; i < agent->net->n_group; i++)
+		live[i] = sv_gate_live_role(agent, i);
+	sv_host_tiers(desired, agent->net, live);
+	return 0;
 }
 
-void sv_gate_set_tiers(struct agent *agent, struct sv_host_state *desired)
-{
-	for (size_t i = 0; i < desired->n_vnode; i++) {
-		struct sv_vnode_spec *spec = &desired->vnode[i].spec;
-		const struct sv_net_vnet *vnet = vnet_find(agent, spec->vnet);
-		__u8 live;
-
-		if (!vnet || vnet->group < 0 || vnet->kind == SV_VNET_MONITOR)
-			continue;
-		live = sv_gate_live_role(agent, vnet->group);
-		if (live) /* while a gate holds, nobody loses his place */
-			spec->tier = live == vnet->role ? SV_TIER_PRODUCTION : SV_TIER_SHADOW;
-	}
-}
-
-/* ---- gates that come and go
- * ----------------------------------------------------------------------- */
-
-void sv_gate_forget_gone(struct agent *agent)
-{
-	cJSON *gates = sv_obj_sub(agent->state, "gates"), *gate, *next;
-	bool changed = false;
-
-	for (gate = gates->child; gate; gate = next) {
-		const struct sv_host_group *group = edge_group(agent, gate->string);
-		__u16 slot = gate->valuedouble;
-
-		next = gate->next;
-		if (group && group->slot == slot)
-			continue;
-		sv_gate_set(agent->plane, slot, 0, 0, NULL);
-		sv_gate_set(agent->plane, slot, 1, 0, NULL);
-		cJSON_Delete(cJSON_DetachItemViaPointer(gates, gate));
-		changed = true;
-	}
-	if (changed)
-		sv_state_save(agent);
-}
+/* ---- gates that come and go ---- */
 
 static void set_opened(struct agent *agent, const struct sv_host_group *group)
 {
@@ -161,12 +127,27 @@ static void set_opened(struct agent *agent, const struct sv_host_group *group)
 	sv_state_save(agent);
 }
 
+static bool slot_has_owner(const struct agent *agent, __u16 slot)
+{
+	const cJSON *gate;
+
+	cJSON_ArrayForEach (gate, sv_obj_get(agent->state, "gates"))
+		if (gate->valuedouble == slot)
+			return true;
+	return false;
+}
+
 bool sv_gate_is_fresh(struct agent *agent, const struct sv_host_group *group)
 {
+	const cJSON *gate = sv_obj_get(sv_obj_get(agent->state, "gates"), group->name);
 	__u64 word[2] = { 0 };
 
-	if (!group->edge || sv_obj_get(sv_obj_get(agent->state, "gates"), group->name))
+	if (!group->edge)
 		return false;
+	if (gate && gate->valuedouble == group->slot)
+		return false;
+	if (slot_has_owner(agent, group->slot))
+		return true;
 	/* Opened by a daemon that died before it could write that down. */
 	if (!sv_gate_get(agent->plane, group->slot, word, NULL) && word[0]) {
 		set_opened(agent, group);
@@ -185,8 +166,7 @@ int sv_gate_open(struct agent *agent, const struct sv_host_group *group, struct 
 	return rc;
 }
 
-/* ---- orders
- * -------------------------------------------------------------------------------------- */
+/* ---- orders ---- */
 
 static int write_words(struct agent *agent, __u16 slot, const struct sv_flip_words *words,
 		       int *updates, struct sv_err *err)
@@ -332,8 +312,7 @@ void sv_gate_schedule(struct agent *agent)
 		uv_timer_start(agent->gate_timer, on_gate_timer, (first - now) / 1000 + 2, 0);
 }
 
-/* ---- the wall clock
- * --------------------------------------------------------------------------------- */
+/* ---- the wall clock ---- */
 
 int sv_gate_clock_open(struct sv_err *err)
 {

@@ -17,13 +17,14 @@ const char *sv_gate_live(struct agent *agent, size_t group);
 const char *sv_gate_live_anywhere(struct agent *agent, const char *group);
 
 /* The tier of each desired VNode follows the gate. */
-void sv_gate_set_tiers(struct agent *agent, struct sv_host_state *desired);
-/* Closes the gates of groups that are no longer here, so that their slots can be used again. */
-void sv_gate_forget_gone(struct agent *agent);
+int sv_gate_set_tiers(struct agent *agent, struct sv_host_state *desired);
 /* Must a group's gate be given its role? */
 bool sv_gate_is_fresh(struct agent *agent, const struct sv_host_group *group);
 /* Writes the role of a fresh group. */
 int sv_gate_open(struct agent *agent, const struct sv_host_group *group, struct sv_err *err);
+
+/* A group that is no longer here: nothing of it leaves, and its slot can be used again. */
+int sv_gate_clear(struct agent *agent, const struct sv_host_group *gone, struct sv_err *err);
 
 /* Arms every order that this host has not armed yet. */
 void sv_gate_arm(struct agent *agent);

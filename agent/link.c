@@ -141,8 +141,7 @@ int sv_link_set_mtu(struct sv_link *link, const char *name, __u32 mtu, struct sv
 	return change(link, name, "set MTU", changes, err);
 }
 
-/* ---- offloads, by the ethtool ioctl ------------------------------------------------------------
- */
+/* ---- offloads, by the ethtool ioctl ---- */
 
 static int ethtool(const char *name, void *data)
 {
@@ -199,8 +198,7 @@ int sv_link_set_offloads(const char *name, bool finish, struct sv_err *err)
 	return 0;
 }
 
-/* ---- watching ----------------------------------------------------------------------------------
- */
+/* ---- watching ---- */
 
 int sv_link_watch_fd(const struct sv_link *link)
 {

@@ -70,6 +70,20 @@ static int make_plan(struct agent *agent, struct sv_plan *plan, struct sv_host_s
 	return rc ? rc : sv_plan_make(plan, desired, actual, err);
 }
 
+/* The rest of the host does not wait for a device that is not there; but it is said. */
+static void report_missing(struct agent *agent)
+{
+	char text[96];
+
+	for (size_t i = 0; i < agent->desired.n_port; i++) {
+		if (!agent->desired.port[i].missing)
+			continue;
+		snprintf(text, sizeof(text), "port %s: no such device on this host",
+			 sv_names_get(&agent->names, agent->desired.port[i].name));
+		sv_report_error(agent, text);
+	}
+}
+
 static int reconcile_once(struct agent *agent, struct sv_err *err)
 {
 	struct sv_host_state actual = { .names = &agent->names };
@@ -84,9 +98,9 @@ static int reconcile_once(struct agent *agent, struct sv_err *err)
 	rc = compile(agent, &agent->desired, agent->net, err);
 	if (rc)
 		return rc;
-	sv_gate_forget_gone(agent);
-	sv_gate_set_tiers(agent, &agent->desired);
-	rc = make_plan(agent, &plan, &agent->desired, &actual, err);
+	rc = sv_gate_set_tiers(agent, &agent->desired);
+	if (!rc)
+		rc = make_plan(agent, &plan, &agent->desired, &actual, err);
 	if (!rc)
 		rc = sv_apply_plan(agent, &plan, &agent->desired, &actual, &done, err);
 	if (plan.n)
@@ -94,6 +108,7 @@ static int reconcile_once(struct agent *agent, struct sv_err *err)
 			    (unsigned long long)agent->revision, done, plan.n);
 	sv_plan_fini(&plan);
 	sv_host_state_fini(&actual);
+	report_missing(agent);
 	return rc;
 }
 
