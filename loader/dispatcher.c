@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+#include <xdp/libxdp.h>
+
+#include "internal.h"
+
+/*
+ * libxdp's dispatcher runs several XDP programs on one device. It wants each as an extension
+ * program (BPF_PROG_TYPE_EXT) of its own, so ours is loaded once more for every device. Replacing
+ * is: the new one goes in, then the old one out; each step swaps the whole dispatcher atomically.
+ */
+
+bool sv_dispatcher_works(struct sv_plane *plane)
+{
+	if (plane->dispatcher < 0)
+		plane->dispatcher = sv_check_ext();
+	return plane->dispatcher;
+}
+
+static void cleanup_object(struct bpf_object **obj)
+{
+	bpf_object__close(*obj);
+}
+
+static bool bad(const void *p)
+{
+	return !p || libxdp_get_error(p);
+}
+
+static void cleanup_program(struct xdp_program **prog)
+{
+	if (!bad(*prog))
+		xdp_program__close(*prog);
+}
+
+static struct bpf_object *open_only(struct sv_plane *plane, const char *name, struct sv_err *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "sv_xdp");
+	struct bpf_program *prog;
+	struct bpf_object *obj;
+	const void *bytes;
+	size_t size;
+
+	bytes = sv_object_xdp_bytes(&size);
+	obj = bpf_object__open_mem(bytes, size, &opts);
+	if (!obj) {
+		sv_log_err(err, -errno, "cannot read the BPF object sv_xdp");
+		return NULL;
+	}
+	bpf_object__for_each_program(prog, obj)
+		bpf_program__set_autoload(prog, !strcmp(bpf_program__name(prog), name));
+	if (sv_object_share_maps(plane, obj, err)) {
+		bpf_object__close(obj);
+		return NULL;
+	}
+	return obj;
+}
+
+static struct xdp_program *old_program(const char *path)
+{
+	struct xdp_program *prog;
+
+	if (!sv_pin_exists(path))
+		return NULL;
+	prog = xdp_program__from_pin(path);
+	return bad(prog) ? NULL : prog;
+}
+
+/* libxdp falls back to a single program without a word. */
+static bool is_alone(__u32 ifindex)
+{
+	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(ifindex);
+	bool legacy = bad(mp) || xdp_multiprog__is_legacy(mp);
+
+	if (!bad(mp))
+		xdp_multiprog__close(mp);
+	return legacy;
+}
+
+static int put(struct xdp_program *prog, const char *path, const struct sv_netdev *dev,
+	       struct sv_err *err)
+{
+	int rc = xdp_program__attach(prog, dev->ifindex, XDP_MODE_NATIVE, 0);
+
+	if (rc)
+		return sv_log_err(err, rc, "%s: libxdp cannot attach the program: %s", dev->name,
+				  strerror(-rc));
+	if (is_alone(dev->ifindex)) {
+		xdp_program__detach(prog, dev->ifindex, XDP_MODE_NATIVE, 0);
+		return sv_err_set(err, -EOPNOTSUPP, "%s: libxdp's dispatcher does not work here",
+				  dev->name);
+	}
+	rc = sv_pin_put(xdp_program__fd(prog), path, err);
+	if (rc)
+		xdp_program__detach(prog, dev->ifindex, XDP_MODE_NATIVE, 0);
+	return rc;
+}
+
+int sv_dispatcher_attach(struct sv_plane *plane, const struct sv_record *rec,
+			 const struct sv_netdev *dev, struct sv_err *err)
+{
+	static const char *const names[] = {
+		[SV_ROLE_TRUNK] = "sv_xdp_trunk",
+		[SV_ROLE_EDGE] = "sv_xdp_edge",
+		[SV_ROLE_VNODE] = "sv_xdp_vnode",
+	};
+	_cleanup_(cleanup_object) struct bpf_object *obj = NULL;
+	_cleanup_(cleanup_program) struct xdp_program *prog = NULL, *old = NULL;
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .prog_name = names[rec->role]);
+	char path[PATH_MAX];
+	int rc = sv_record_path(path, sizeof(path), rec, "dispatcher", err);
+
+	if (rc)
+		return rc;
+	sv_log_start();
+	obj = open_only(plane, names[rec->role], err);
+	if (!obj)
+		return -EINVAL;
+	opts.obj = obj;
+	prog = xdp_program__create(&opts);
+	if (bad(prog))
+		return sv_log_err(err, prog ? libxdp_get_error(prog) : -EINVAL,
+				  "%s: libxdp refuses the program", dev->name);
+	old = old_program(path);
+	rc = put(prog, path, dev, err);
+	if (!rc && old)
+		xdp_program__detach(old, dev->ifindex, XDP_MODE_NATIVE, 0);
+	return rc;
+}
+
+int sv_dispatcher_detach(const struct sv_record *rec, struct sv_err *err)
+{
+	_cleanup_(cleanup_program) struct xdp_program *prog = NULL;
+	struct sv_netdev dev;
+	char path[PATH_MAX];
+	int rc = sv_record_path(path, sizeof(path), rec, "dispatcher", err);
+
+	if (rc || !sv_pin_exists(path))
+		return rc;
+	sv_log_start();
+	prog = old_program(path);
+	if (prog && sv_record_alive(rec, &dev))
+		rc = xdp_program__detach(prog, rec->ifindex, XDP_MODE_NATIVE, 0);
+	if (rc && rc != -ENOENT)
+		return sv_log_err(err, rc, "%s: libxdp cannot detach the program: %s", dev.name,
+				  strerror(-rc));
+	return sv_pin_remove(path, err);
+}
