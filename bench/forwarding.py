@@ -88,8 +88,7 @@ class Lab:
         return pin
 
     def remove(self):
-        for dut in self.duts.values():
-            dut.stop()
+        stop_planes(self)
         self.namespaces.remove()
         for pin in os.listdir(PINS):
             os.unlink(f"{PINS}/{pin}")
@@ -233,29 +232,45 @@ class Drop(Dut):
         self.counters["d1"] = pin
 
 
-class Svnet(Dut):
-    """svnet itself: bench/plane.c sets up what the agent's compiler would."""
-
-    datapath = None
+class Bare(Dut):
+    """XDP that looks at nothing: what a redirect itself costs."""
 
     def configure(self):
-        if self.datapath == "xdp":
-            # Nobody finishes checksums after an XDP redirect.
-            inside = [(self.vnode, "e0"), (self.vnode, "e1")] if self.path != "wire" else []
-            ends = [(self.source, self.source_dev), (self.far, self.far_dev)] if self.hosts else []
-            for ns, dev in inside + ends:
-                run("ethtool", "-K", dev, "tx", "off", ns=ns)
+        for i, (a, b) in enumerate(self.pairs()):
+            run(self.lab.gen, "bare", a, b, *(COPIES[self.copies] if i == 0 else []), ns=self.ns)
+
+
+class Svnet(Dut):
+    """svnet itself: bench/plane.c sets up what the agent's compiler would.
+
+    There is one plane at a time, as on a real host: each has programs on tracepoints of the machine.
+    """
+
+    roles = {"d0": "edge", "d1": "trunk", "v0": "vnode", "v1": "vnode", "m0": "vnode", "h0": "vnode"}
+
+    def configure(self):
+        self.process, self.datapath = None, None
+
+    def start(self):
         self.process = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{self.ns}", self.lab.plane,
-             f"/sys/fs/bpf/{PREFIX}-{self.number}"],
+             f"/sys/fs/bpf/{PREFIX}-plane"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.answer("start")
-        roles = {"d0": "edge", "d1": "trunk", "m0": "vnode", "h0": "vnode"}
-        if self.path != "wire":
-            roles.update({"v0": "vnode", "v1": "vnode"})
-        for dev, role in roles.items():
-            how = "tc" if dev == "m0" else self.datapath
-            self.command(f"port {dev} {role} {how}")
+
+    def switch(self, datapath):
+        """Ports and offloads as the agent would set them for XDP or for TC."""
+        if datapath == self.datapath:
+            return
+        # Nobody finishes checksums after an XDP redirect.
+        tx = "off" if datapath == "xdp" else "on"
+        ends = [(self.source, self.source_dev), (self.far, self.far_dev)] if self.hosts else []
+        for ns, dev in [(self.vnode, "e0"), (self.vnode, "e1")] + ends:
+            run("ethtool", "-K", dev, "tx", tx, ns=ns)
+        for dev, role in self.roles.items():
+            # A monitor sends nothing, so XDP has nothing to do there.
+            self.command(f"port {dev} {role} {'tc' if dev == 'm0' else datapath}")
+        self.datapath = datapath
 
     def answer(self, command):
         lines = []
@@ -272,29 +287,30 @@ class Svnet(Dut):
         return self.answer(text)
 
     def prepare(self, row):
+        if not self.process:
+            self.start()
+        self.switch(row["datapath"])
         if row.get("many"):
             self.command(f"many {row['many']} {self.datapath}")
         else:
-            self.command(f"row {self.path} {row['tag']} {row['copies']} {self.datapath}")
+            self.command(f"row {row['path']} {row['tag']} {row['copies']} {self.datapath}")
 
     def stop(self):
-        self.process.stdin.close()
-        self.process.wait(timeout=30)
-
-
-class Xdp(Svnet):
-    datapath = "xdp"
-
-
-class Tc(Svnet):
-    datapath = "tc"
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait(timeout=30)
+            self.process, self.datapath = None, None
 
 
 # ---- rows ----------------------------------------------------------------------------------------
 
 PEERS = {"bridge": Bridge, "mirred": Mirred, "nft": Nft, "route": Route, "drop": Drop,
-         "tc": Tc, "xdp": Xdp, "bridge-plain": PlainBridge, "mirred-plain": PlainMirred}
-DATAPATHS = ("drop", "route", "bridge", "bridge-plain", "mirred", "mirred-plain", "nft", "tc", "xdp")
+         "tc": Svnet, "xdp": Svnet,
+         "bridge-plain": PlainBridge, "mirred-plain": PlainMirred, "bare": Bare}
+DATAPATHS = ("drop", "bare", "route", "bridge", "bridge-plain", "mirred", "mirred-plain", "nft",
+             "tc", "xdp")
+# Measured for comparison, beside the rows proper.
+REFERENCES = ("bare", "bridge-plain", "mirred-plain")
 
 
 def meaningful(path, datapath, copies, tag):
@@ -304,7 +320,7 @@ def meaningful(path, datapath, copies, tag):
         return copies == "none" and tag == "same"
     if datapath.startswith("mirred"):
         return copies != "none" and tag == "same"
-    if datapath == "nft":
+    if datapath in ("nft", "bare"):
         return tag == "same"
     # A shadow gets its copies at an edge; what a trunk brings for an edge is one VNet's alone.
     return not (path == "wire" and tag == "pop" and copies in ("shadow", "both"))
@@ -344,9 +360,10 @@ def name_of(row):
 def dut_of(lab, row):
     """svnet changes its attachments from row to row; every other way is set up once for each."""
     if "size" not in row:
-        name, args = f"tcp {row['datapath']}", dict(path="vnode", hosts=True)
+        kind = "svnet" if row["datapath"] in ("tc", "xdp") else row["datapath"]
+        name, args = f"tcp {kind}", dict(path="vnode", hosts=True)
     elif row["datapath"] in ("tc", "xdp"):
-        name, args = f"{row['datapath']} {row['path']}", dict(path=row["path"])
+        name, args = "svnet", dict(path="vnode")
     else:
         name = f"{row['datapath']} {row['path']} {row['copies']}"
         args = dict(path=row["path"], copies=row["copies"])
@@ -385,8 +402,7 @@ def measure_forwarding(lab, row, seconds):
 
 def measure_tcp(lab, row, seconds):
     dut = dut_of(lab, row)
-    if isinstance(dut, Svnet):
-        dut.prepare({"tag": "same", "copies": "none"})
+    dut.prepare(row | {"path": "vnode", "tag": "same", "copies": "none"})
     server = subprocess.Popen(["nsenter", f"--net=/run/netns/{dut.far}", "iperf3", "-s", "-1", "-A",
                                "0"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -526,12 +542,15 @@ def print_targets(ratios):
 
 def write_report(path, rows, ratios):
     keys = ("path", "datapath", "copies", "tag", "size")
+    forwarding = [{k: row[k] for k in keys} | {"kpps": spread(row["seen"])}
+                  for row in rows if "size" in row and not row.get("many")]
+    tcp = [{"path": row["path"], "datapath": row["datapath"], "gbit": spread(row["seen"])}
+           for row in rows if "size" not in row]
     report = {
-        "rows": [{k: row[k] for k in keys} | {"kpps": spread(row["seen"])}
-                 for row in rows if "size" in row and not row.get("many")],
-        "tcp": [{"path": row["path"], "datapath": row["datapath"], "gbit": spread(row["seen"])}
-                for row in rows if "size" not in row],
+        "rows": [row for row in forwarding if row["datapath"] not in REFERENCES],
+        "tcp": [row for row in tcp if row["datapath"] not in REFERENCES],
         "ratios": ratios,
+        "references": [row for row in forwarding + tcp if row["datapath"] in REFERENCES],
     }
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as f:
@@ -549,17 +568,23 @@ def arguments():
     return parser.parse_args()
 
 
+def stop_planes(lab):
+    for dut in lab.duts.values():
+        dut.stop()
+
+
 def measure_all(lab, rows, args):
     for row in rows:
         row["seen"] = []
         dut_of(lab, row)
     started = time.time()
     for i in range(args.rounds):
-        for row in rows:
-            if "size" in row:
-                row["seen"].append(measure_forwarding(lab, row, args.seconds))
-            else:
-                row["seen"].append(measure_tcp(lab, row, max(1, round(2 * args.seconds))))
+        for row in (row for row in rows if "size" in row):
+            row["seen"].append(measure_forwarding(lab, row, args.seconds))
+        stop_planes(lab)
+        for row in (row for row in rows if "size" not in row):
+            row["seen"].append(measure_tcp(lab, row, max(1, round(2 * args.seconds))))
+        stop_planes(lab)
         print(f"round {i + 1} of {args.rounds}, {time.time() - started:.0f} s", flush=True)
 
 

@@ -3,6 +3,7 @@
  * Generator and sink of the bench, both in the network namespace of the caller.
  *
  *	gen sink DEV PIN        count and drop what arrives at DEV; the counter is pinned at PIN
+ *	gen bare DEV OUT …      redirect what arrives at DEV to one device, or to several
  *	gen send DEV OPTION …   send for a while, read the counters, print one JSON object
  */
 #include <arpa/inet.h>
@@ -21,6 +22,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "bench/bpf/bare.skel.h"
 #include "bench/bpf/gen.h"
 #include "bench/bpf/gen.skel.h"
 #include "bench/bpf/sink.skel.h"
@@ -59,23 +61,57 @@ static void free_gen(struct sv_gen **skel)
 	sv_gen__destroy(*skel);
 }
 
+static void free_bare(struct sv_bare **skel)
+{
+	sv_bare__destroy(*skel);
+}
+
+static int attach(const char *dev, const struct bpf_program *prog)
+{
+	int ifindex = if_nametoindex(dev);
+
+	if (!ifindex)
+		return -errno;
+	return bpf_xdp_attach(ifindex, bpf_program__fd(prog), XDP_FLAGS_DRV_MODE, NULL);
+}
+
+static int cmd_bare(int argc, char **argv)
+{
+	_cleanup_(free_bare) struct sv_bare *skel = sv_bare__open();
+	int rc;
+
+	if (!skel)
+		return fail("open the bare redirect", -errno);
+	skel->rodata->flags = argc > 3 ? BPF_F_BROADCAST : 0;
+	rc = sv_bare__load(skel);
+	if (rc)
+		return fail("load the bare redirect", rc);
+	for (int i = 2; i < argc; i++) {
+		struct bpf_devmap_val out = { .ifindex = if_nametoindex(argv[i]) };
+		__u32 key = i - 2;
+
+		out.bpf_prog.fd = -1;
+		if (bpf_map_update_elem(bpf_map__fd(skel->maps.outputs), &key, &out, BPF_ANY))
+			return fail(argv[i], -errno);
+	}
+	rc = attach(argv[1], skel->progs.bare);
+	return rc ? fail("attach the bare redirect", rc) : 0;
+}
+
 static int cmd_sink(int argc, char **argv)
 {
 	_cleanup_(free_sink) struct sv_sink *skel = NULL;
-	int ifindex, rc;
+	int rc;
 
 	if (argc != 3)
 		return fail("usage: gen sink DEV PIN", -EINVAL);
-	ifindex = if_nametoindex(argv[1]);
-	if (!ifindex)
-		return fail(argv[1], -errno);
 	skel = sv_sink__open_and_load();
 	if (!skel)
 		return fail("load the sink", -errno);
 	rc = bpf_map__pin(skel->maps.frames, argv[2]);
 	if (rc)
 		return fail(argv[2], rc);
-	rc = bpf_xdp_attach(ifindex, bpf_program__fd(skel->progs.sink), XDP_FLAGS_DRV_MODE, NULL);
+	rc = attach(argv[1], skel->progs.sink);
 	return rc ? fail("attach the sink", rc) : 0;
 }
 
@@ -302,5 +338,7 @@ int main(int argc, char **argv)
 		return cmd_sink(argc - 1, argv + 1);
 	if (argc > 1 && !strcmp(argv[1], "send"))
 		return cmd_send(argc - 1, argv + 1);
-	return fail("usage: gen sink|send …", -EINVAL);
+	if (argc > 2 && !strcmp(argv[1], "bare"))
+		return cmd_bare(argc - 1, argv + 1);
+	return fail("usage: gen sink|bare|send …", -EINVAL);
 }
