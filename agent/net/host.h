@@ -24,7 +24,9 @@ void sv_names_fini(struct sv_names *names);
 struct sv_host_port {
 	__u32 name;
 	enum sv_port_role role;
-	bool xdp; /* some attachment here is served by XDP */
+	bool xdp; /* some attachment here, or one that leads here, is served by XDP */
+	bool made; /* desired: a VNode driver makes the device; else it must be there: see `missing` */
+	bool missing; /* desired, by sv_host_resolve(): not made by us and not there */
 	bool up;
 	bool exists; /* actual: the device is there. desired: true */
 	bool attached; /* actual: our programs are on it. desired: true */
@@ -71,9 +73,22 @@ struct sv_host_state {
 };
 void sv_host_state_fini(struct sv_host_state *state);
 
-/* What `net` asks of a host. Pure. -ENOENT: no such host. */
+/*
+ * What `net` asks of a host. Pure. -ENOENT: no such host; -ENOSPC: more than an attachment holds.
+ * Tiers are as sv_host_tiers() sets them when everybody is heard who was confirmed last.
+ */
 int sv_host_compile(struct sv_host_state *out, struct sv_names *names, const struct sv_net *net,
 		    const char *host, struct sv_err *err);
+/* Tiers follow the gates: live[g] is the role heard in net->group[g], 0 = nobody (production keeps
+ * its tier then). On a host without an edge of the group the agent learns it from the others. */
+void sv_host_tiers(struct sv_host_state *state, const struct sv_net *net, const uint8_t *live);
+/*
+ * To be called between compile and plan: gives every attachment its id (the one it has in `actual`,
+ * else the lowest that neither uses) and `edge`, and takes out what needs a device that is not made
+ * by us and is not there (`missing`), so that one lost trunk does not stop the rest.
+ */
+int sv_host_resolve(struct sv_host_state *desired, const struct sv_host_state *actual,
+		    struct sv_err *err);
 
 /* ---- the plan ---------------------------------------------------------------------------------- */
 
@@ -94,7 +109,8 @@ int sv_host_compile(struct sv_host_state *out, struct sv_names *names, const str
 	X(SESSION_DEL, "session-del")                                                     \
 	X(ATTACH_SET, "attach-set") /* one operation for all of them: a batch */          \
 	X(ATTACH_DEL, "attach-del")                                                       \
-	X(GATE_OPEN, "gate-open") /* a fresh group to its confirmed role */
+	X(GATE_OPEN, "gate-open") /* a fresh group to its confirmed role */              \
+	X(GATE_CLEAR, "gate-clear") /* of the actual state: a group that is gone, words to 0 */
 
 #define SV_OP_ENUM(id, name) SV_OP_##id,
 enum sv_op_kind { SV_OPS(SV_OP_ENUM) SV_OP__COUNT };

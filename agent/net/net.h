@@ -46,6 +46,7 @@ struct sv_net_end { /* an interface of a VNode of the same VNet */
 /* A virtual link (edge_host = -1) or an edge with the interfaces behind it. */
 struct sv_net_segment {
 	char name[SV_NAME];
+	uint32_t id; /* network-wide, never given twice: the data plane's name for it */
 	uint16_t vid; /* its VLAN on every trunk it crosses, 0 = it crosses none */
 	uint32_t mtu;
 	int edge_host, edge_port;
@@ -75,6 +76,7 @@ struct sv_net_group {
 	char name[SV_NAME];
 	uint16_t slot;
 	int production; /* VNet that is heard when nobody ever flipped */
+	uint8_t role; /* who is heard after a reboot: the last one confirmed, 0 = held */
 };
 
 enum {
@@ -94,6 +96,7 @@ struct sv_net_session {
 };
 
 struct sv_net {
+	uint16_t vlan_from, vlan_to; /* the pool */
 	size_t n_host, n_trunk, n_vnet, n_group, n_session;
 	struct sv_net_host *host;
 	struct sv_net_trunk *trunk;

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <string.h>
+
+#include "host.h"
+#include "internal.h"
+
+/* Between compile and plan: what is not there is left out, and attachments get their numbers. */
+
+/* ---- devices that are missing --------------------------------------------------------------------- */
+
+static bool device_exists(const struct sv_host_state *actual, __u32 name)
+{
+	for (size_t p = 0; p < actual->n_port; p++)
+		if (actual->port[p].name == name && actual->port[p].exists)
+			return true;
+	return false;
+}
+
+static bool is_missing(const struct sv_host_state *desired, __u32 name)
+{
+	for (size_t p = 0; p < desired->n_port; p++)
+		if (desired->port[p].name == name)
+			return desired->port[p].missing;
+	return false;
+}
+
+static void drop_dests(const struct sv_host_state *desired, struct sv_dests *fan)
+{
+	__u32 n = 0;
+
+	for (__u32 d = 0; d < fan->n; d++)
+		if (!is_missing(desired, fan->dest[d].ifindex))
+			fan->dest[n++] = fan->dest[d];
+	memset(&fan->dest[n], 0, (SV_DEST_MAX - n) * sizeof(fan->dest[0]));
+	fan->n = n;
+}
+
+static void drop_exits(const struct sv_host_state *desired, struct sv_attach_spec *spec)
+{
+	size_t n = 0;
+
+	for (size_t p = 0; p < spec->n_port; p++)
+		if (!is_missing(desired, spec->port[p].ifindex))
+			spec->port[n++] = spec->port[p];
+	spec->n_port = n;
+}
+
+static void drop_attach(struct sv_host_state *state, size_t index)
+{
+	sv_attach_spec_fini(&state->attach[index].spec);
+	memmove(&state->attach[index], &state->attach[index + 1],
+		(state->n_attach - index - 1) * sizeof(state->attach[0]));
+	state->n_attach--;
+}
+
+static void drop_missing(struct sv_host_state *desired)
+{
+	for (size_t a = 0; a < desired->n_attach;) {
+		struct sv_attach_spec *spec = &desired->attach[a].spec;
+
+		if (is_missing(desired, spec->key.ifindex)) {
+			drop_attach(desired, a);
+			continue;
+		}
+		for (size_t f = 0; f < spec->n_fan; f++)
+			drop_dests(desired, &spec->fan[f]);
+		drop_exits(desired, spec);
+		a++;
+	}
+}
+
+static void find_missing(struct sv_host_state *desired, const struct sv_host_state *actual)
+{
+	bool any = false;
+
+	for (size_t p = 0; p < desired->n_port; p++) {
+		struct sv_host_port *port = &desired->port[p];
+
+		port->missing = !port->made && !device_exists(actual, port->name);
+		any |= port->missing;
+	}
+	if (any)
+		drop_missing(desired);
+}
+
+/* ---- numbers ----------------------------------------------------------------------------------------- */
+
+static const struct sv_attach_spec *spec_of(const struct sv_host_state *state, __u32 port,
+					    uint16_t vlan)
+{
+	for (size_t a = 0; a < state->n_attach; a++)
+		if (state->attach[a].spec.key.ifindex == port &&
+		    state->attach[a].spec.key.vlan == vlan)
+			return &state->attach[a].spec;
+	return NULL;
+}
+
+static void keep_ids(struct sv_host_state *desired, const struct sv_host_state *actual, bool *taken)
+{
+	for (size_t a = 0; a < actual->n_attach; a++)
+		if (actual->attach[a].spec.val.id < SV_ATTACH_MAX)
+			taken[actual->attach[a].spec.val.id] = true;
+	for (size_t a = 0; a < desired->n_attach; a++) {
+		struct sv_attach_spec *spec = &desired->attach[a].spec;
+		const struct sv_attach_spec *old = spec_of(actual, spec->key.ifindex,
+							   spec->key.vlan);
+
+		spec->val.id = old ? old->val.id : 0;
+	}
+}
+
+static int new_ids(struct sv_host_state *desired, const bool *taken, struct sv_err *err)
+{
+	__u32 id = 1;
+
+	for (size_t a = 0; a < desired->n_attach; a++) {
+		struct sv_attach_spec *spec = &desired->attach[a].spec;
+
+		if (spec->val.id)
+			continue;
+		while (id < SV_ATTACH_MAX && taken[id])
+			id++;
+		if (id == SV_ATTACH_MAX)
+			return sv_err_set(err, -ENOSPC, "more than %u attachments on this host",
+					  SV_ATTACH_MAX - 1);
+		spec->val.id = id++;
+	}
+	return 0;
+}
+
+/* Without its edge a GATED attachment keeps edge 0: nothing was learned there, nothing is asked. */
+static void set_edges(struct sv_host_state *desired)
+{
+	for (size_t a = 0; a < desired->n_attach; a++) {
+		struct sv_host_attach *attach = &desired->attach[a];
+		const struct sv_attach_spec *edge =
+			attach->edge_port ? spec_of(desired, attach->edge_port, attach->edge_vlan) :
+					    NULL;
+
+		attach->spec.val.edge = edge ? edge->val.id : 0;
+	}
+}
+
+int sv_host_resolve(struct sv_host_state *desired, const struct sv_host_state *actual,
+		    struct sv_err *err)
+{
+	_cleanup_free_ bool *taken = calloc(SV_ATTACH_MAX, sizeof(*taken));
+	int rc;
+
+	if (!taken)
+		return sv_err_set(err, -ENOMEM, "out of memory");
+	find_missing(desired, actual);
+	keep_ids(desired, actual, taken);
+	rc = new_ids(desired, taken, err);
+	if (!rc)
+		set_edges(desired);
+	return rc;
+}
