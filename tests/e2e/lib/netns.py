@@ -48,7 +48,7 @@ def of_process(pid, name):
 
 
 def veth(a, a_dev, b, b_dev, mtu=1500):
-    run("ip", "link", "add", a_dev, "mtu", mtu, "netns", a.name, "type", "veth", "peer", "name",
+    run("ip", "link", "add", "name", a_dev, "mtu", mtu, "netns", a.name, "type", "veth", "peer", "name",
         b_dev, "mtu", mtu, "netns", b.name)
 
 

@@ -73,8 +73,9 @@ class Runner:
         self.drop(topo)
 
     def build(self, topo_class, datapath):
-        topo = topo_class(self.prefix, datapath)
+        topo = topo_class.__new__(topo_class)
         try:
+            topo.__init__(self.prefix, datapath)
             topo.options = self.options
             topo.up()
         except BaseException as error:

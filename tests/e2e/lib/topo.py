@@ -53,18 +53,18 @@ class Topo:
 
     def tapped_trunk(self, a, a_dev, b, b_dev, mtu=1500):
         """A trunk through a namespace in the middle, where its frames can be seen with their tags:
-        XDP leaves nothing to see on the hosts' own devices. Returns the middle, with devices a, b."""
+        XDP leaves nothing to see on the hosts' own devices. Returns the middle, with devices w0, w1."""
         mid = self.namespace(f"{self.prefix}w{len(self.nets)}")
-        netns.veth(a.net, a_dev, mid, "a", mtu)
-        netns.veth(mid, "b", b.net, b_dev, mtu)
+        netns.veth(a.net, a_dev, mid, "w0", mtu)
+        netns.veth(mid, "w1", b.net, b_dev, mtu)
         for net, dev in ((a.net, a_dev), (b.net, b_dev)):
             net.run("ip", "link", "set", dev, "up")
-        for dev, other in (("a", "b"), ("b", "a")):
+        for dev, other in (("w0", "w1"), ("w1", "w0")):
             quiet(mid, dev)
             netns.host_offloads(mid, dev)
             mid.run("ip", "link", "set", dev, "up")
             mid.run("tc", "qdisc", "add", "dev", dev, "clsact")
-        for dev, other in (("a", "b"), ("b", "a")):
+        for dev, other in (("w0", "w1"), ("w1", "w0")):
             mid.run("tc", "filter", "add", "dev", dev, "ingress", "protocol", "all", "u32", "match",
                     "u32", "0", "0", "action", "mirred", "egress", "redirect", "dev", other)
         return mid

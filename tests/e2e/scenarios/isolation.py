@@ -69,8 +69,8 @@ def isolation(topo):
     vlans = [{vlan_on(h, p, v): v for v in ("A", "C")} for h, p in ((h2, "t21"), (h3, "t32"))]
     left, right = topo.outside["left"], topo.outside["right"]
     frames = [topo.user_frame("left", "right", 1, size=200), c_frames(topo)]
-    rx = {"trunk 1-2": Rx(topo.mids[0], "a", write=True, marked=True),
-          "trunk 2-3": Rx(topo.mids[1], "a", write=True, marked=True),
+    rx = {"trunk 1-2": Rx(topo.mids[0], "w0", write=True, marked=True),
+          "trunk 2-3": Rx(topo.mids[1], "w0", write=True, marked=True),
           "exit": Rx(right, "u0", write=True, marked=True),
           "monitor": Rx(h1.vnode(f"Moni/{h1.name}"), "tap", write=True, marked=True)}
     with Tx(left, "u0", frames, 4000, COUNT) as tx:
@@ -108,7 +108,7 @@ def foreign(topo):
     q_in_q[12:14] = b"\x88\xa8"
     frames.append(bytes(q_in_q))
     with Rx(topo.outside["right"], "u0") as rx, Rx(h2.vnode("A/r2"), "eth0") as inside, \
-            Tx(topo.mids[0], "b", frames, 2000, 500) as tx:
+            Tx(topo.mids[0], "w1", frames, 2000, 500) as tx:
         tx.wait()
         for sniffer in (rx, inside):
             sniffer.stop()
