@@ -81,10 +81,16 @@ $(UNIT): $(B)/tests/unit/%: $(B)/asan/tests/unit/%.o $(B)/asan/libsvagent.a $(B)
 	@mkdir -p $(@D)
 	$(link)
 	$(Q)$(CC) $(LDFLAGS) $(SANITIZE) -o $@ $^ -lcmocka $(AGENT_LIBS) $(LOADER_LIBS)
-$(PROG): $(B)/tests/prog/%: $(B)/tests/prog/%.o $(B)/libsvloader.a
+VNODE_PROG = $(filter $(B)/tests/prog/test_vnode%,$(PROG))
+$(filter-out $(VNODE_PROG),$(PROG)): $(B)/tests/prog/%: $(B)/tests/prog/%.o $(B)/libsvloader.a
 	@mkdir -p $(@D)
 	$(link)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LOADER_LIBS)
+# The drivers' tests run svnet-vinit too, which is found by $SVNET_VINIT.
+$(VNODE_PROG): $(B)/tests/prog/%: $(B)/tests/prog/%.o $(B)/libsvagent.a $(B)/libsvloader.a | $(B)/svnet-vinit
+	@mkdir -p $(@D)
+	$(link)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(AGENT_LIBS) $(LOADER_LIBS)
 $(TOOLS): $(B)/tools/%: $(B)/tests/tools/%.o
 	@mkdir -p $(@D)
 	$(link)

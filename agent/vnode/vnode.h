@@ -11,9 +11,9 @@
 #include "loader/err.h"
 
 /*
- * VNode drivers: the agent knows what carries a VNode only by struct sv_vnode_driver. A driver keeps
- * its state in the system (namespaces, cgroups, domains), never only in memory: whatever another
- * process of the same driver made is found again by list() and status().
+ * VNode drivers: the agent knows what carries a VNode only by struct sv_vnode_driver. A driver
+ * keeps its state in the system (namespaces, cgroups, domains), never only in memory: whatever
+ * another process of the same driver made is found again by list() and status().
  */
 
 /* Tiers, in falling order of CPU weight; a VNode's tier follows the gate. */
@@ -87,8 +87,9 @@ struct sv_vnode_driver_ops {
 	const char *name;
 	int (*open)(struct sv_vnode_driver *drv, struct sv_err *err);
 	void (*close)(struct sv_vnode_driver *drv);
-	/* Makes the VNode with its interfaces; host sides exist, are quiet (no addresses, no ARP, no
-	 * IPv6) and DOWN: the agent brings them up when the data plane is in place. -EEXIST: as is. */
+	/* Makes the VNode with its interfaces; host sides exist, are quiet (no addresses, no ARP,
+	 * no IPv6) and DOWN: the agent brings them up when the data plane is in place. -EEXIST: as
+	 * is. */
 	int (*define)(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 		      struct sv_err *err);
 	/* The same, from the running VNode `source` of the same driver: addresses, MACs, routes,
@@ -120,7 +121,8 @@ struct sv_vnode_driver_ops {
 		       struct sv_err *err);
 	int (*status)(struct sv_vnode_driver *drv, const char *vnet, const char *name,
 		      struct sv_vnode_status *status, struct sv_err *err);
-	/* Every VNode of this driver and host. *out: n entries, each .spec_json to free(), then free(). */
+	/* Every VNode of this driver and host. *out: n entries, each .spec_json to free(), then
+	 * free(). */
 	int (*list)(struct sv_vnode_driver *drv, struct sv_vnode_status **out, size_t *n,
 		    struct sv_err *err);
 	/* Runs argv inside with the given descriptors as 0, 1, 2; returns at once with the pid, a

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Threaded NAPI: the receive work of a shadow's or monitor's interface goes to a kernel thread of
+ * low priority, or it would run in the softirq of the production that sent it (trap 26).
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "rtnl.h"
+
+/* From include/uapi/linux/netdev.h of Linux 6.8, which Debian 12's headers do not have yet. */
+enum {
+	NETDEV_CMD_NAPI_GET = 11,
+	NETDEV_A_NAPI_IFINDEX = 1,
+	NETDEV_A_NAPI_PID = 4,
+};
+enum { NICE = 19, THREADS_MAX = 256 };
+
+struct threads {
+	pid_t pid[THREADS_MAX];
+	size_t n;
+};
+
+static int netdev_family(int netns)
+{
+	_cleanup_ns_ struct sv_ns_guard guard = { -1 };
+	struct nl_sock *sk;
+	int family = -ENOENT;
+
+	if (sv_ns_enter(&guard, netns))
+		return -ENOENT;
+	sk = nl_socket_alloc();
+	if (sk && genl_connect(sk) == 0)
+		family = genl_ctrl_resolve(sk, "netdev");
+	nl_socket_free(sk);
+	return family;
+}
+
+static void take_pid(struct nlmsghdr *h, struct threads *threads)
+{
+	struct nlattr *tb[16];
+
+	if (genlmsg_parse(h, 0, tb, 15, NULL) || !tb[NETDEV_A_NAPI_PID] ||
+	    threads->n == THREADS_MAX)
+		return;
+	threads->pid[threads->n++] = nla_get_u32(tb[NETDEV_A_NAPI_PID]);
+}
+
+static unsigned int index_in(int netns, const char *dev)
+{
+	_cleanup_ns_ struct sv_ns_guard guard = { -1 };
+
+	return sv_ns_enter(&guard, netns) ? 0 : if_nametoindex(dev);
+}
+
+/* The threads of one device as the kernel tells them; Linux 6.8 and later. */
+static int threads_ask(int netns, const char *dev, struct threads *threads)
+{
+	struct {
+		struct genlmsghdr genl;
+		struct nlattr attr;
+		__u32 ifindex;
+	} req = { { NETDEV_CMD_NAPI_GET, 1, 0 }, { 8, NETDEV_A_NAPI_IFINDEX }, 0 };
+	_cleanup_(sv_rtnl_close) struct sv_rtnl rtnl = { 0 };
+	struct sv_nldump dump;
+	int family = netdev_family(netns);
+	size_t i;
+	int rc;
+
+	if (family < 0)
+		return -ENOTSUP;
+	req.ifindex = index_in(netns, dev);
+	rc = sv_rtnl_open(&rtnl, netns, NETLINK_GENERIC);
+	rc = rc ?: sv_rtnl_dump(&rtnl, family, &req, sizeof(req), &dump);
+	if (rc)
+		return -ENOTSUP;
+	for (i = 0; i < dump.n; i++)
+		take_pid(dump.msg[i], threads);
+	sv_nldump_fini(&dump);
+	return threads->n ? 0 : -ENOENT;
+}
+
+/* Every thread for a device of that name, in whatever namespace. */
+static void threads_named(const char *dev, struct threads *threads)
+{
+	char want[32], path[288], comm[32];
+	struct dirent *d;
+	DIR *proc = opendir("/proc");
+
+	threads->n = 0;
+	/* A thread's name has at most 15 characters. */
+	snprintf(want, 16, "napi/%s-", dev);
+	while (proc && (d = readdir(proc))) {
+		_cleanup_close_ int fd = -1;
+		ssize_t n;
+
+		if (d->d_name[0] < '0' || d->d_name[0] > '9')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = fd < 0 ? -1 : read(fd, comm, sizeof(comm) - 1);
+		if (n <= 0 || strncmp(comm, want, strlen(want)) || threads->n == THREADS_MAX)
+			continue;
+		threads->pid[threads->n++] = atoi(d->d_name);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+static bool threads_have(const struct threads *threads, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < threads->n; i++)
+		if (threads->pid[i] == pid)
+			return true;
+	return false;
+}
+
+static void renice(int netns, const char *dev, const struct threads *before)
+{
+	struct threads now = { .n = 0 }, none = { .n = 0 };
+	size_t i;
+
+	if (threads_ask(netns, dev, &now) == 0)
+		before = &none;
+	else
+		threads_named(dev, &now);
+	for (i = 0; i < now.n; i++)
+		if (!threads_have(before, now.pid[i]))
+			setpriority(PRIO_PROCESS, now.pid[i], NICE);
+}
+
+int sv_napi_set_threaded(const struct sv_vn *vn, pid_t keeper, const char *dev, bool threaded,
+			 struct sv_err *err)
+{
+	_cleanup_close_ int netns = sv_keeper_netns(vn);
+	_cleanup_close_ int fd = -1;
+	struct threads before;
+	char path[96], now = 0;
+	int rc = 0;
+
+	if (netns < 0)
+		return sv_err_set(err, netns, "its keeper is gone");
+	/* The VNode's own sysfs: a sysfs shows the namespace that it was mounted in. */
+	snprintf(path, sizeof(path), "/proc/%d/root/sys/class/net/%s/threaded", keeper, dev);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return sv_err_set(err, -errno, "%s: threaded NAPI: %s", dev, strerror(errno));
+	if (read(fd, &now, 1) == 1 && (now != '0') == threaded)
+		return 0;
+	threads_named(dev, &before);
+	if (pwrite(fd, threaded ? "1" : "0", 1, 0) != 1)
+		rc = -errno;
+	if (rc)
+		return sv_err_set(err, rc, "%s: threaded NAPI: %s", dev, strerror(-rc));
+	if (threaded)
+		renice(netns, dev, &before);
+	return 0;
+}

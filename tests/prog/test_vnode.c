@@ -1,0 +1,657 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The namespace driver, with real namespaces. Everything happens in a network namespace of the
+ * test. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/vnode/vnode.h"
+#include "loader/cleanup.h"
+
+struct fixture {
+	struct sv_vnode_driver drv;
+	const struct sv_vnode_driver_ops *ops;
+	char root[64];
+	struct sv_err err;
+};
+
+#define OK(f, call)                                                                                \
+	do {                                                                                       \
+		int _rc = (call);                                                                  \
+		if (_rc)                                                                           \
+			fail_msg("%s: %d: %s", #call, _rc, (f)->err.text);                         \
+	} while (0)
+
+/* ---- helpers
+ * ------------------------------------------------------------------------------------- */
+
+static char *read_fd(int fd)
+{
+	size_t len = 0, size = 1 << 16;
+	char *text = malloc(size);
+	ssize_t n;
+
+	while (len < size - 1 && (n = read(fd, text + len, size - 1 - len)) > 0)
+		len += n;
+	text[len] = 0;
+	return text;
+}
+
+static char *read_path(const char *fmt, ...)
+{
+	char path[512];
+	va_list ap;
+	char *text;
+	int fd;
+
+	va_start(ap, fmt);
+	vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return strdup("");
+	text = read_fd(fd);
+	close(fd);
+	return text;
+}
+
+/* A command of the test's own namespace; its output, the exit status in *status. */
+static char *run(int *status, const char *fmt, ...)
+{
+	char cmd[1024], *text;
+	va_list ap;
+	FILE *p;
+	int rc;
+
+	va_start(ap, fmt);
+	vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	p = popen(cmd, "r");
+	assert_non_null(p);
+	text = read_fd(fileno(p));
+	rc = pclose(p);
+	if (status)
+		*status = rc;
+	return text;
+}
+
+/* The same through the driver's exec(), by a shell inside. */
+static char *run_in(struct fixture *f, const char *name, int *status, const char *fmt, ...)
+{
+	char cmd[1024], *text;
+	char *argv[] = { "/bin/sh", "-c", cmd, NULL };
+	int fds[3], p[2], rc;
+	va_list ap;
+	pid_t pid;
+
+	va_start(ap, fmt);
+	vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	fds[1] = fds[2] = p[1];
+	OK(f, f->ops->exec(&f->drv, "vn", name, argv, fds, &pid, &f->err));
+	close(p[1]);
+	close(fds[0]);
+	text = read_fd(p[0]);
+	close(p[0]);
+	assert_int_equal(waitpid(pid, &rc, 0), pid);
+	if (status)
+		*status = rc;
+	return text;
+}
+
+#define HAS(text, what)                                                                            \
+	do {                                                                                       \
+		char *_text = (text);                                                              \
+		if (!strstr(_text, what))                                                          \
+			fail_msg("\"%s\" is not in:\n%s", what, _text);                            \
+		free(_text);                                                                       \
+	} while (0)
+
+#define HAS_NOT(text, what)                                                                        \
+	do {                                                                                       \
+		char *_text = (text);                                                              \
+		if (strstr(_text, what))                                                           \
+			fail_msg("\"%s\" is in:\n%s", what, _text);                                \
+		free(_text);                                                                       \
+	} while (0)
+
+static void sleep_ms(int ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+static struct sv_vnode_status status_of(struct fixture *f, const char *name)
+{
+	struct sv_vnode_status s;
+
+	OK(f, f->ops->status(&f->drv, "vn", name, &s, &f->err));
+	free(s.spec_json);
+	s.spec_json = NULL;
+	return s;
+}
+
+static struct sv_vnode_iface r1_ifaces[] = {
+	{ .name = "eth0",
+	  .port = "vnp0",
+	  .mac = { 2, 0, 0, 0, 1, 0 },
+	  .mtu = 1500,
+	  .xdp = true,
+	  .addresses = (char *[]){ "10.1.0.1/24", "fd00:1::1/64", NULL } },
+	{ .name = "eth1",
+	  .port = "vnp1",
+	  .mac = { 2, 0, 0, 0, 1, 1 },
+	  .mtu = 1400,
+	  .rate_kbit = 20000,
+	  .addresses = (char *[]){ "10.12.0.1/24", "fd00:12::1/64", NULL } },
+};
+
+static char *r1_routes[] = { "10.3.0.0/24 via 10.12.0.2", "default via 10.1.0.254",
+			     "fd00:3::/64 via fd00:12::2", NULL };
+static char *r1_sysctls[] = { "net.ipv4.ip_forward=1", "net.ipv4.conf.eth0.rp_filter = 2", NULL };
+static char *r1_tc[] = {
+	"class add dev eth1 parent 1:ffff classid 1:10 htb rate 1mbit ceil 20mbit prio 0",
+	"filter add dev eth1 parent 1: protocol ip prio 1 u32 match ip protocol 17 0xff flowid "
+	"1:10",
+	NULL,
+};
+
+static struct sv_vnode_spec r1_spec(void)
+{
+	struct sv_vnode_spec spec = {
+		.vnet = "vn",
+		.name = "r1",
+		.driver = "netns",
+		.cpu_weight = 200,
+		.n_iface = 2,
+		.iface = r1_ifaces,
+		.routes = r1_routes,
+		.sysctls = r1_sysctls,
+		.tc = r1_tc,
+		.nft = "table inet t { chain c { type filter hook forward priority 0; }; }",
+		.json = "{\"r1\":1}",
+	};
+
+	return spec;
+}
+
+/* ---- fixture
+ * ------------------------------------------------------------------------------------- */
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	strcpy(f->root, "/tmp/vn.XXXXXX");
+	assert_non_null(mkdtemp(f->root));
+	snprintf(f->drv.host, sizeof(f->drv.host), "vn%d", getpid());
+	snprintf(f->drv.run_dir, sizeof(f->drv.run_dir), "%s/run", f->root);
+	snprintf(f->drv.log_dir, sizeof(f->drv.log_dir), "%s/log", f->root);
+	f->ops = f->drv.ops = sv_vnode_driver_find("netns");
+	assert_non_null(f->ops);
+	OK(f, f->ops->open(&f->drv, &f->err));
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_status *list;
+	size_t n, i;
+
+	OK(f, f->ops->list(&f->drv, &list, &n, &f->err));
+	for (i = 0; i < n; i++) {
+		OK(f, f->ops->destroy(&f->drv, list[i].vnet, list[i].name, &f->err));
+		free(list[i].spec_json);
+	}
+	free(list);
+	f->ops->close(&f->drv);
+	free(run(NULL, "rm -rf %s", f->root));
+	free(f);
+	return 0;
+}
+
+/* ---- tests
+ * --------------------------------------------------------------------------------------- */
+
+static void test_define(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	struct sv_vnode_status s;
+
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	assert_int_equal(f->ops->define(&f->drv, &spec, &f->err), -EEXIST);
+	OK(f, f->ops->status(&f->drv, "vn", "r1", &s, &f->err));
+	assert_int_equal(s.state, SV_VNODE_DEFINED);
+	assert_string_equal(s.spec_json, "{\"r1\":1}");
+	assert_true(s.pid > 1);
+	free(s.spec_json);
+
+	HAS(run_in(f, "r1", NULL, "hostname"), "r1");
+	HAS(run_in(f, "r1", NULL, "ip -br addr"), "10.1.0.1/24");
+	HAS(run_in(f, "r1", NULL, "ip -6 addr show dev eth1"), "fd00:12::1/64");
+	HAS_NOT(run_in(f, "r1", NULL, "ip -6 addr"), "tentative");
+	HAS(run_in(f, "r1", NULL, "cat /sys/class/net/eth1/address"), "02:00:00:00:01:01");
+	HAS(run_in(f, "r1", NULL, "cat /sys/class/net/eth1/mtu"), "1400");
+	HAS(run_in(f, "r1", NULL, "ip route"), "10.3.0.0/24 via 10.12.0.2");
+	HAS(run_in(f, "r1", NULL, "ip route"), "default via 10.1.0.254");
+	HAS(run_in(f, "r1", NULL, "ip -6 route"), "fd00:3::/64 via fd00:12::2");
+	HAS(run_in(f, "r1", NULL, "cat /proc/sys/net/ipv4/ip_forward"), "1");
+	HAS(run_in(f, "r1", NULL, "cat /proc/sys/net/ipv4/conf/eth0/rp_filter"), "2");
+	HAS(run_in(f, "r1", NULL, "tc class show dev eth1"), "class htb 1:10 parent 1:ffff");
+	HAS(run_in(f, "r1", NULL, "tc class show dev eth1"), "class htb 1:1 parent 1:ffff");
+	HAS(run_in(f, "r1", NULL, "tc filter show dev eth1"), "flowid 1:10");
+	HAS(run_in(f, "r1", NULL, "nft list ruleset"), "table inet t");
+	/* Its /proc and /sys are its own. */
+	HAS(run_in(f, "r1", NULL, "cat /proc/1/comm"), "svnet-vinit");
+	HAS_NOT(run_in(f, "r1", NULL, "ls /sys/class/net"), "vnp");
+}
+
+static void test_offloads(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	HAS(run_in(f, "r1", NULL, "ethtool -k eth0"), "generic-receive-offload: on");
+	HAS(run_in(f, "r1", NULL, "ethtool -k eth0"), "\ntx-checksumming: off");
+	HAS(run_in(f, "r1", NULL, "ethtool -k eth0"), "\ntcp-segmentation-offload: off");
+	HAS(run_in(f, "r1", NULL, "ethtool -k eth0"), "tx-vlan-offload: off");
+	HAS(run_in(f, "r1", NULL, "ethtool -k eth0"), "tx-vlan-stag-hw-insert: off");
+	HAS(run_in(f, "r1", NULL, "ethtool -k eth0"), "rx-vlan-offload: off");
+	HAS(run_in(f, "r1", NULL, "ethtool -k eth1"), "\ntx-checksumming: on");
+	HAS(run_in(f, "r1", NULL, "ethtool -k eth1"), "\ntcp-segmentation-offload: on");
+	HAS(run(NULL, "ethtool -k vnp0"), "generic-receive-offload: on");
+	/* The host's side says nothing of its own. */
+	HAS(run(NULL, "ip -d link show vnp0"), "NOARP");
+	HAS(run(NULL, "ip -d link show vnp0"), "state DOWN");
+	HAS(run(NULL, "ip -d link show vnp0"), "addrgenmode none");
+	HAS(run(NULL, "cat /proc/sys/net/ipv6/conf/vnp0/disable_ipv6"), "1");
+	free(run(NULL, "ip link set vnp0 up"));
+	HAS_NOT(run(NULL, "ip -6 addr show dev vnp0"), "inet6");
+}
+
+static void test_exec(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	int status;
+
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	free(run_in(f, "r1", &status, "exit 7"));
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	free(run_in(f, "r1", &status, "kill -TERM $$"));
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	HAS(run_in(f, "r1", NULL, "cat /proc/self/cgroup"), "/production/vn.r1");
+	HAS_NOT(run_in(f, "r1", NULL, "ls -l /proc/self/fd"), "socket:");
+}
+
+static bool wait_for(struct fixture *f, const char *name, enum sv_vnode_state state)
+{
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		if (status_of(f, name).state == state)
+			return true;
+		sleep_ms(10);
+	}
+	return false;
+}
+
+static void test_program(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	char *text;
+	int i;
+
+	spec.program = (char *[]){ "/bin/sh", "-c", "echo come $$; sleep 100", NULL };
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	OK(f, f->ops->start(&f->drv, "vn", "r1", &f->err));
+	OK(f, f->ops->start(&f->drv, "vn", "r1", &f->err));
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_RUNNING);
+	HAS(run_in(f, "r1", NULL, "ps ax"), "sleep 100");
+	sleep_ms(100);
+	/* Killed, it comes again, and is counted. */
+	free(run_in(f, "r1", NULL, "kill -9 $(pgrep -o sh)"));
+	for (i = 0; i < 200 && status_of(f, "r1").restarts == 0; i++)
+		sleep_ms(10);
+	sleep_ms(200);
+	assert_int_equal(status_of(f, "r1").restarts, 1);
+	text = read_path("%s/vn.r1.log", f->drv.log_dir);
+	assert_non_null(strstr(text, "come "));
+	assert_non_null(strstr(text, "signal 9"));
+	assert_non_null(strstr(strstr(text, "come ") + 1, "come "));
+	free(text);
+	OK(f, f->ops->stop(&f->drv, "vn", "r1", &f->err));
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_DEFINED);
+	HAS_NOT(run_in(f, "r1", NULL, "ps ax"), "sleep 100");
+}
+
+static void test_stubborn_program(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+
+	spec.program =
+		(char *[]){ "/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done", NULL };
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	OK(f, f->ops->start(&f->drv, "vn", "r1", &f->err));
+	sleep_ms(200);
+	OK(f, f->ops->stop(&f->drv, "vn", "r1", &f->err));
+	HAS_NOT(run_in(f, "r1", NULL, "ps ax"), "trap");
+}
+
+static void test_flapping_program(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	struct sv_vnode_status s;
+
+	spec.program = (char *[]){ "/bin/false", NULL };
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	OK(f, f->ops->start(&f->drv, "vn", "r1", &f->err));
+	/* 100 + 200 + 400 + 800 ms of back-off come before the fifth end. */
+	sleep_ms(1000);
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_RUNNING);
+	assert_true(wait_for(f, "r1", SV_VNODE_FAILED));
+	s = status_of(f, "r1");
+	assert_int_equal(s.restarts, 4);
+	assert_non_null(strstr(s.note, "exit 1"));
+}
+
+static void test_pause(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	char *before, *after;
+
+	spec.program =
+		(char *[]){ "/bin/sh", "-c", "while :; do date +%N; sleep 0.01; done", NULL };
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	OK(f, f->ops->start(&f->drv, "vn", "r1", &f->err));
+	sleep_ms(100);
+	OK(f, f->ops->pause(&f->drv, "vn", "r1", &f->err));
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_PAUSED);
+	before = read_path("%s/vn.r1.log", f->drv.log_dir);
+	sleep_ms(200);
+	after = read_path("%s/vn.r1.log", f->drv.log_dir);
+	assert_string_equal(before, after);
+	free(after);
+	/* Moved to another tier, it stays paused. */
+	OK(f, f->ops->set_tier(&f->drv, "vn", "r1", SV_TIER_SHADOW, &f->err));
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_PAUSED);
+	assert_int_equal(f->ops->stop(&f->drv, "vn", "r1", &f->err), -EBUSY);
+	OK(f, f->ops->resume(&f->drv, "vn", "r1", &f->err));
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_RUNNING);
+	sleep_ms(200);
+	after = read_path("%s/vn.r1.log", f->drv.log_dir);
+	assert_true(strlen(after) > strlen(before));
+	free(before);
+	free(after);
+	/* A paused VNode can go as well. */
+	OK(f, f->ops->pause(&f->drv, "vn", "r1", &f->err));
+	OK(f, f->ops->destroy(&f->drv, "vn", "r1", &f->err));
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_ABSENT);
+}
+
+static void test_keeper_killed(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	struct sv_vnode_status s;
+
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	kill(status_of(f, "r1").pid, SIGKILL);
+	assert_true(wait_for(f, "r1", SV_VNODE_FAILED));
+	s = status_of(f, "r1");
+	assert_int_equal(s.pid, 0);
+	assert_non_null(strstr(s.note, "keeper"));
+	/* Another process with that number is not taken for it. */
+	free(run(NULL, "echo %d 1 > %s/vnode/vn.r1/pid", getpid(), f->drv.run_dir));
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_FAILED);
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_DEFINED);
+	HAS(run_in(f, "r1", NULL, "ip -br addr"), "10.1.0.1/24");
+}
+
+static void test_half_made(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+
+	/* As svnetd would leave it, killed in the middle of define(). */
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	free(run(NULL, "rm %s/vnode/vn.r1/spec.json", f->drv.run_dir));
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_FAILED);
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_DEFINED);
+	/* Nothing but the folder. */
+	OK(f, f->ops->destroy(&f->drv, "vn", "r1", &f->err));
+	free(run(NULL, "mkdir %s/vnode/vn.r1", f->drv.run_dir));
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	OK(f, f->ops->destroy(&f->drv, "vn", "r1", &f->err));
+	OK(f, f->ops->destroy(&f->drv, "vn", "r1", &f->err));
+}
+
+static void test_errors(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	static const struct {
+		const char *what;
+		size_t at;
+		char *line, *text[4];
+	} cases[] = {
+		{ "route",
+		  offsetof(struct sv_vnode_spec, routes),
+		  "10.9.0.0/24 via 10.99.0.1",
+		  { "vn/r1", "10.9.0.0/24 via 10.99.0.1", "gateway" } },
+		{ "sysctl",
+		  offsetof(struct sv_vnode_spec, sysctls),
+		  "kernel.hostname=x",
+		  { "vn/r1", "kernel.hostname", "net." } },
+		{ "sysctl",
+		  offsetof(struct sv_vnode_spec, sysctls),
+		  "net.ipv4.nothing=1",
+		  { "vn/r1", "net.ipv4.nothing=1" } },
+		{ "tc",
+		  offsetof(struct sv_vnode_spec, tc),
+		  "qdisc add dev eth0 root nothing",
+		  { "vn/r1", "eth0", "qdisc add dev eth0 root nothing" } },
+		{ "tc",
+		  offsetof(struct sv_vnode_spec, tc),
+		  "qdisc add dev eth9 root pfifo",
+		  { "vn/r1", "eth9" } },
+		{ "nft", 0, NULL, { "vn/r1", "nftables", "syntax error" } },
+	};
+	size_t i, j;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *lines[] = { cases[i].line, NULL };
+
+		spec = r1_spec();
+		if (cases[i].line)
+			*(char ***)((char *)&spec + cases[i].at) = lines;
+		else
+			spec.nft = "tabel";
+		f->err.text[0] = 0;
+		assert_true(f->ops->define(&f->drv, &spec, &f->err) < 0);
+		for (j = 0; j < 4 && cases[i].text[j]; j++)
+			if (!strstr(f->err.text, cases[i].text[j]))
+				fail_msg("\"%s\" is not in: %s", cases[i].text[j], f->err.text);
+		assert_int_equal(status_of(f, "r1").state, SV_VNODE_ABSENT);
+		HAS_NOT(run(NULL, "ip link"), "vnp");
+	}
+	/* A device that somebody else has is not taken, and not deleted. */
+	free(run(NULL, "ip link add vnp1 type veth peer name vnq"));
+	spec = r1_spec();
+	assert_int_equal(f->ops->define(&f->drv, &spec, &f->err), -EBUSY);
+	HAS(run(NULL, "ip link"), "vnp1");
+	free(run(NULL, "ip link del vnp1"));
+}
+
+static void test_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	char *before, *after;
+	int i;
+
+	spec.program = (char *[]){ "/bin/sleep", "1000", NULL };
+	before = run(NULL, "findmnt -rn -o TARGET | grep -v /run/netns | grep -c .");
+	for (i = 0; i < 30; i++) {
+		OK(f, f->ops->define(&f->drv, &spec, &f->err));
+		OK(f, f->ops->start(&f->drv, "vn", "r1", &f->err));
+		OK(f, f->ops->destroy(&f->drv, "vn", "r1", &f->err));
+	}
+	after = run(NULL, "findmnt -rn -o TARGET | grep -v /run/netns | grep -c .");
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+	HAS_NOT(run(NULL, "ip link"), "vnp");
+	HAS_NOT(run(NULL, "ls %s/vnode", f->drv.run_dir), "r1");
+	/* Not even a zombie. */
+	HAS_NOT(run(NULL, "ps axww -o stat,args | grep -v grep"), f->root);
+	HAS_NOT(run(NULL, "find /sys/fs/cgroup -type d -path '*svnet/%s*' 2>/dev/null",
+		    f->drv.host),
+		"svnet");
+}
+
+static void test_tiers(void **state)
+{
+	static const struct {
+		enum sv_tier tier;
+		const char *name, *threaded, *shares, *weight;
+	} cases[] = {
+		{ SV_TIER_SHADOW, "shadow", "1", "1024", "100" },
+		{ SV_TIER_MONITOR, "monitor", "1", "102", "10" },
+		{ SV_TIER_PRODUCTION, "production", "0", "10240", "1000" },
+	};
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	char group[128];
+	pid_t pid;
+	size_t i;
+
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	OK(f, f->ops->start(&f->drv, "vn", "r1", &f->err));
+	pid = status_of(f, "r1").pid;
+	for (i = 0; i < 3; i++) {
+		OK(f, f->ops->set_tier(&f->drv, "vn", "r1", cases[i].tier, &f->err));
+		assert_int_equal(status_of(f, "r1").pid, pid);
+		assert_int_equal(status_of(f, "r1").tier, cases[i].tier);
+		snprintf(group, sizeof(group), "svnet/%s/%s", f->drv.host, cases[i].name);
+		HAS(read_path("/proc/%d/cgroup", pid), group);
+		if (!access("/sys/fs/cgroup/cpu", F_OK))
+			HAS(read_path("/sys/fs/cgroup/cpu/%s/cpu.shares", group), cases[i].shares);
+		else
+			HAS(read_path("/sys/fs/cgroup/%s/cpu.weight", group), cases[i].weight);
+		HAS(run_in(f, "r1", NULL, "cat /sys/class/net/eth0/threaded"), cases[i].threaded);
+		HAS(run_in(f, "r1", NULL, "cat /sys/class/net/eth1/threaded"), cases[i].threaded);
+	}
+}
+
+/* The receive work's thread is this VNode's own, not that of another with the same interface. */
+static void test_napi_threads(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	struct sv_vnode_iface ifaces[2];
+	char *nice;
+
+	memcpy(ifaces, r1_ifaces, sizeof(ifaces));
+	strcpy(ifaces[0].name, "vnx");
+	strcpy(ifaces[1].name, "vny");
+	spec.iface = ifaces;
+	spec.routes = spec.sysctls = spec.tc = NULL;
+	spec.tier = SV_TIER_MONITOR;
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	nice = run(NULL, "ps ax -o ni,comm | grep 'napi/vn[xy]' | awk '{print $1}' | tr '\\n' ' '");
+	assert_string_equal(nice, "19 19 ");
+	free(nice);
+	OK(f, f->ops->set_tier(&f->drv, "vn", "r1", SV_TIER_PRODUCTION, &f->err));
+	HAS(run_in(f, "r1", NULL, "cat /sys/class/net/vnx/threaded"), "0");
+}
+
+static void test_list(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	struct sv_vnode_driver again = f->drv;
+	struct sv_vnode_status *list;
+	size_t n;
+
+	OK(f, f->ops->list(&f->drv, &list, &n, &f->err));
+	assert_int_equal(n, 0);
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	/* Another process of the same driver finds it. */
+	again.priv = NULL;
+	OK(f, f->ops->list(&again, &list, &n, &f->err));
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0].vnet, "vn");
+	assert_string_equal(list[0].name, "r1");
+	assert_string_equal(list[0].spec_json, "{\"r1\":1}");
+	free(list[0].spec_json);
+	free(list);
+}
+
+/* The keeper is built beside the folder of the tests. */
+static void find_keeper(void)
+{
+	char path[512];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
+	int i;
+
+	path[n > 0 ? n : 0] = 0;
+	for (i = 0; i < 3 && strrchr(path, '/'); i++)
+		*strrchr(path, '/') = 0;
+	strcat(path, "/svnet-vinit");
+	setenv("SVNET_VINIT", path, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_define, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_offloads, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_exec, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_program, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_stubborn_program, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_flapping_program, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pause, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_keeper_killed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_half_made, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_leaves_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_tiers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_napi_threads, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_list, set_up, tear_down),
+	};
+
+	find_keeper();
+	if (geteuid() || unshare(CLONE_NEWNET)) {
+		fprintf(stderr, "test_vnode: needs root and network namespaces\n");
+		return 1;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
