@@ -141,21 +141,6 @@ static int has_batch(void)
 	return !bpf_map_update_batch(map, keys, values, &n, NULL);
 }
 
-/* bpf_link of XDP came with the same release as its query. */
-static int has_xdp_link(void)
-{
-	const struct bpf_insn insns[] = { RET(XDP_PASS) };
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_XDP);
-	_cleanup_close_ int prog =
-		bpf_prog_load(BPF_PROG_TYPE_XDP, "sv_probe", "GPL", insns, 2, &opts);
-	_cleanup_close_ int link = -1;
-
-	if (prog < 0)
-		return errno == EPERM ? -EPERM : 0;
-	link = bpf_link_create(prog, 0x7fffffff, BPF_XDP, NULL);
-	return errno == ENODEV ? 1 : errno == EPERM ? -EPERM : 0;
-}
-
 bool sv_check_ext(void)
 {
 	sv_log_start();
@@ -179,7 +164,6 @@ static const struct feature {
 	{ has_boot_clock, "bpf_ktime_get_boot_ns (Linux 5.8)" },
 	{ has_devmap_prog, "programs in device maps (Linux 5.8)" },
 	{ has_ringbuf, "BPF ring buffers (Linux 5.8)" },
-	{ has_xdp_link, "links for XDP programs (Linux 5.9)" },
 	{ has_broadcast, "XDP redirects to several devices, BPF_F_BROADCAST (Linux 5.14)" },
 	{ has_frags, "XDP frames of several buffers (Linux 5.18)" },
 };
