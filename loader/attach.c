@@ -338,7 +338,7 @@ static int plan(struct sv_plane *plane, struct set *set, const struct sv_attach_
 	int rc = 0;
 
 	for (size_t i = 0; i < n && !rc; i++)
-		rc = sv_spec_check(&specs[i], err);
+		rc = sv_attach_spec_check(&specs[i], err);
 	rc = rc ?: sv_snapshot_take(plane, &set->snap, err);
 	rc = rc ?: check_ids(&set->snap, specs, n, err);
 	rc = rc ?: find_changes(plane, set, specs, n, err);

@@ -182,7 +182,7 @@ int sv_fanout_rebuild(struct sv_plane *plane, const struct sv_fan *fans, size_t 
 int sv_fanout_clear(struct sv_plane *plane, const __u32 *numbers, size_t n, struct sv_err *err);
 
 /* spec.c: -EINVAL with the text when no data plane could carry it. */
-int sv_spec_check(const struct sv_attach_spec *spec, struct sv_err *err);
+int sv_attach_spec_check(const struct sv_attach_spec *spec, struct sv_err *err);
 
 /* snapshot.c: what sv_attach and sv_port hold, in an order of ours. */
 struct sv_exit {

@@ -83,7 +83,7 @@ static const char *bad(const struct sv_attach_spec *spec)
 	return NULL;
 }
 
-int sv_spec_check(const struct sv_attach_spec *spec, struct sv_err *err)
+int sv_attach_spec_check(const struct sv_attach_spec *spec, struct sv_err *err)
 {
 	const char *why = bad(spec);
 
