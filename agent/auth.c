@@ -24,7 +24,7 @@ const char *sv_role_name(enum sv_role role)
 {
 	static const char *const names[] = { "nobody", "view", "operate", "flip", "admin" };
 
-	return names[role];
+	return role < sizeof(names) / sizeof(*names) ? names[role] : "more than there is";
 }
 
 gid_t sv_auth_socket_group(void)

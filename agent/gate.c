@@ -166,6 +166,17 @@ int sv_gate_open(struct agent *agent, const struct sv_host_group *group, struct 
 	return rc;
 }
 
+int sv_gate_clear(struct agent *agent, const struct sv_host_group *gone, struct sv_err *err)
+{
+	int rc = 0;
+
+	cJSON_DeleteItemFromObjectCaseSensitive(sv_obj_sub(agent->state, "gates"), gone->name);
+	/* Its slot may have been given to another group already. */
+	for (int i = 0; !rc && i < 2 && !slot_has_owner(agent, gone->slot); i++)
+		rc = sv_gate_set(agent->plane, gone->slot, i, 0, err);
+	return rc ? rc : sv_state_save(agent);
+}
+
 /* ---- orders ---- */
 
 static int write_words(struct agent *agent, __u16 slot, const struct sv_flip_words *words,
