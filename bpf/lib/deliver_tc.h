@@ -64,14 +64,14 @@ static __always_inline void sv_tc_count_session(const struct sv_attach *a, __u32
 	struct sv_scount *row;
 	__u32 number;
 
-	if (bit >= SV_SESSION_BITS || fate >= SV_SCOUNT__COUNT)
+	if (bit >= SV_SESSION_BITS)
 		return;
 	number = a->session[bit];
 	row = bpf_map_lookup_elem(&sv_scount, &number);
 	if (!row)
 		return;
 	sv_count_add(&row->r[SV_SCOUNT_MATCHED], w);
-	sv_count_add(&row->r[fate], w);
+	sv_count_at(row->r, SV_SCOUNT__COUNT, fate, w);
 }
 
 __noinline int sv_tc_step(struct __sk_buff *skb, const struct sv_attach *a, const struct sv_dest *d,

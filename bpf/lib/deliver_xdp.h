@@ -60,8 +60,7 @@ __noinline int sv_xdp_count_sessions(const struct sv_attach *a, __u32 selection,
 			continue;
 		fate = sv_select_fate(&sel, bit, delivered, lost);
 		sv_count_add(&row->r[SV_SCOUNT_MATCHED], &w);
-		if (fate < SV_SCOUNT__COUNT)
-			sv_count_add(&row->r[fate], &w);
+		sv_count_at(row->r, SV_SCOUNT__COUNT, fate, &w);
 	}
 	return 0;
 }
