@@ -27,6 +27,12 @@
  * ends with sv_doc_allocate(), so a document that is in the store is always complete.
  */
 
+/*
+ * Also in "alloc": "segments", a number for each virtual link and edge that no other ever has, and
+ * "next", where the rotations go on (the flips' ids among them). A VNet's "shadows" entry can name
+ * only a production VNet.
+ */
+
 /* Every bad value of a document, as "path: what is wrong, what to do", one a line, owned by the caller. */
 struct sv_problems {
 	char **line;
@@ -37,6 +43,10 @@ void sv_problems_fini(struct sv_problems *problems);
 /* Replaces the network file: refused whole with -EINVAL and all problems. Shadows, sessions and
  * flips of VNets that are no longer there go; -EBUSY when a shadow is live. */
 int sv_doc_apply(cJSON *doc, const cJSON *network, struct sv_problems *problems, struct sv_err *err);
+
+/* A production VNet with its shadows, the sessions on any of them and the groups of its own. -EBUSY
+ * while a shadow of it is live: finish that first. */
+int sv_doc_vnet_delete(cJSON *doc, const char *name, struct sv_err *err);
 
 int sv_doc_shadow_start(cJSON *doc, const char *name, const char *of, const cJSON *override,
 			struct sv_problems *problems, struct sv_err *err);
@@ -63,7 +73,12 @@ int sv_doc_session_stop(cJSON *doc, const char *name, struct sv_err *err);
 /*
  * A gate operation for all hosts with an edge of the group: "flip", "confirm", "rollback", "hold".
  * at_us, until_us: CLOCK_BOOTTIME, 0 = now, no confirmation asked. `live` is who is live now.
- * The record's id is higher than any before it. to = NULL for confirm, rollback, hold.
+ * The record's id is higher than any before it. to = NULL for confirm, rollback, hold; live = NULL or
+ * "" when nobody is heard. confirm is refused (-ETIME) when the flip is not in force (any more);
+ * rollback goes back to who was heard before the last operation, also from a hold.
+ *
+ * Who is heard after a reboot is who was confirmed last: `to`, or `from` of a flip that still wants
+ * its confirmation; a hold stays one.
  */
 int sv_doc_flip(cJSON *doc, const char *group, const char *kind, const char *to, const char *live,
 		uint64_t at_us, uint64_t until_us, struct sv_err *err);

@@ -126,8 +126,10 @@ static void gates_hold(struct planner *p)
 {
 	for (size_t i = 0; i < p->want->n_group; i++) {
 		const struct sv_host_group *group = &p->want->group[i];
+		const struct sv_host_group *now = find_group(p->have, group->slot);
 
-		if (group->edge && !find_group(p->have, group->slot))
+		/* A fresh one whose slot still says somebody: what another group left there. */
+		if (group->edge && (!now || (now->fresh && now->role)))
 			op_index(p, op_new(p, SV_OP_GATE_HOLD, "%s", group->name), i);
 	}
 }
