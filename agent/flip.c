@@ -77,7 +77,7 @@ int sv_flip_words_make(struct sv_flip_words *out, const cJSON *record, const cJS
 		set_times(&words, record, wall_minus_boot_us);
 		rc = role_of(roles, record, "to", &to, err);
 		/* Nobody was heard: until T, and when nobody confirms, nobody is. */
-		if (!rc && sv_obj_string(record, "from"))
+		if (!rc && *(sv_obj_string(record, "from") ?: ""))
 			rc = role_of(roles, record, "from", &from, err);
 		make_flip(&words, to, from);
 	} else {
