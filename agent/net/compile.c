@@ -111,8 +111,7 @@ static int mark_peer_xdp(struct sv_compile *c, const struct sv_net_trunk *trunk,
 	struct sv_compile peer = { .out = &state,
 				   .names = &names,
 				   .net = c->net,
-				   .host = trunk->host[!end],
-				   .err = c->err };
+				   .host = trunk->host[!end] };
 	int rc;
 
 	if (!port || port->xdp)
@@ -124,7 +123,8 @@ static int mark_peer_xdp(struct sv_compile *c, const struct sv_net_trunk *trunk,
 	sv_compile_fini(&peer);
 	sv_host_state_fini(&state);
 	sv_names_fini(&names);
-	return rc;
+	/* What does not fit there is that host's to say. */
+	return rc == -ENOSPC ? 0 : rc;
 }
 
 static int compile_xdp(struct sv_compile *c)
