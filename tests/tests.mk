@@ -15,3 +15,13 @@ check-kernel: $(PROG) ## check-prog on Debian's own kernel, in QEMU
 	@bash tests/kernel/run.sh
 lint: ## who includes whom, formatting, one list of everything
 	@bash tests/lint.sh
+
+# Somebody else's BPF programs, for test_coexist.
+$(B)/tests/prog/%.bpf.o: tests/prog/%.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+$(B)/tests/prog/%.skel.h: $(B)/tests/prog/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $* > $@.tmp && mv $@.tmp $@
+$(B)/tests/prog/test_coexist.o: $(B)/tests/prog/beside.skel.h

@@ -7,7 +7,7 @@ kernel=$1 out=$2
 shift 2
 
 # In the order they are loaded; what they depend on comes along.
-MODULES="veth 8021q sch_ingress cls_bpf act_bpf"
+MODULES="veth bridge 8021q sch_ingress cls_bpf act_bpf cls_u32"
 # What tests may call. Not busybox's: its ip knows no namespaces, and its sh prefers its own ip.
 TOOLS="dash bash ip tc ethtool nsenter bpftool"
 
