@@ -214,7 +214,8 @@ static void on_link(uv_poll_t *poll, int status, int events)
 	(void)events;
 	sv_link_watch_drain(agent->link);
 	sv_reconcile_sessions(agent);
-	sv_agent_kick(agent, 100);
+	if (sv_reconcile_ports_changed(agent))
+		sv_agent_kick(agent, 100);
 }
 
 static void take_event(void *arg, const struct sv_event *event)

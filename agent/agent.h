@@ -51,6 +51,7 @@ struct agent {
 	struct sv_net *net;
 	struct sv_names names;
 	struct sv_host_state desired;
+	__u64 ports; /* what the devices of `desired` were like afterwards */
 	cJSON *report; /* as in the store; see report.c */
 	cJSON *state; /* RUN/HOST/state.json; see state.c */
 
@@ -72,6 +73,8 @@ void sv_reconcile(struct agent *agent);
 /* Only the texts of the plan that `doc` would make here: an array of strings, the caller's. */
 int sv_reconcile_dry(struct agent *agent, const cJSON *doc, cJSON **texts,
 		     struct sv_problems *problems, struct sv_err *err);
+/* Have devices come, gone or gone down since the last reconciliation? */
+bool sv_reconcile_ports_changed(const struct agent *agent);
 /* Sets sv_session.up from the state of the targets' devices. */
 void sv_reconcile_sessions(struct agent *agent);
 

@@ -125,6 +125,26 @@ static void retry_later(struct agent *agent)
 	uv_timer_start(agent->retry, on_retry, 500u << shift, 0);
 }
 
+/* Our own work makes link events too: only a difference from what we left behind is news. */
+static __u64 ports_now(const struct agent *agent)
+{
+	__u64 hash = 1469598103934665603ULL;
+
+	for (size_t i = 0; i < agent->desired.n_port; i++) {
+		const char *device = sv_names_get(&agent->names, agent->desired.port[i].name);
+		struct sv_link_info info = { 0 };
+
+		sv_link_get(agent->link, device, &info, NULL);
+		hash = (hash ^ (info.ifindex << 1 | info.up)) * 1099511628211ULL;
+	}
+	return hash;
+}
+
+bool sv_reconcile_ports_changed(const struct agent *agent)
+{
+	return ports_now(agent) != agent->ports;
+}
+
 void sv_reconcile(struct agent *agent)
 {
 	struct sv_err err = { 0 };
@@ -152,6 +172,7 @@ void sv_reconcile(struct agent *agent)
 		retry_later(agent);
 	else
 		agent->attempts = 0;
+	agent->ports = ports_now(agent);
 	sv_report_write(agent);
 	sv_wait_check(agent);
 }

@@ -18,6 +18,7 @@ void sv_report_open(struct agent *agent)
 		cJSON_Delete(agent->report);
 		agent->report = cJSON_CreateObject();
 	}
+	agent->applied = sv_obj_number(agent->report, "revision", 0);
 }
 
 void sv_report_error(struct agent *agent, const char *text)
