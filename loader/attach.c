@@ -53,8 +53,7 @@ static void set_fini(struct set *set)
 	free(set->exit);
 }
 
-/* ---- what has to change
- * -------------------------------------------------------------------------- */
+/* ---- what has to change -------------------------------------------------------------------- */
 
 static int cmp_key(const void *a, const void *b)
 {
@@ -157,8 +156,7 @@ static int choose_numbers(struct set *set, struct sv_err *err)
 	return 0;
 }
 
-/* ---- writing it
- * ---------------------------------------------------------------------------------- */
+/* ---- writing it ---------------------------------------------------------------------------- */
 
 static int put_exit(struct pace *pace, struct set *set, const struct sv_exit *exit,
 		    struct sv_err *err)
@@ -231,8 +229,7 @@ static int put_attaches(struct pace *pace, struct set *set, struct sv_err *err)
 	return rc;
 }
 
-/* ---- taking it back
- * ------------------------------------------------------------------------------ */
+/* ---- taking it back ------------------------------------------------------------------------ */
 
 static void clear_new_fans(struct sv_plane *plane, struct set *set)
 {
@@ -273,8 +270,7 @@ static void undo(struct pace *pace, struct set *set)
 	clear_new_fans(plane, set);
 }
 
-/* ---- what nobody refers to any more
- * -------------------------------------------------------------- */
+/* ---- what nobody refers to any more -------------------------------------------------------- */
 
 static bool keeps_exit(const struct sv_attach_spec *spec, const struct sv_exit *exit)
 {
@@ -329,8 +325,7 @@ static int drop_old(struct sv_plane *plane, struct set *set, struct sv_err *err)
 	return rc ?: sv_fanout_clear(plane, numbers, n, err);
 }
 
-/* ---- the operations
- * ------------------------------------------------------------------------------ */
+/* ---- the operations ------------------------------------------------------------------------ */
 
 static int plan(struct sv_plane *plane, struct set *set, const struct sv_attach_spec *specs,
 		size_t n, struct sv_err *err)

@@ -147,8 +147,7 @@ bool sv_check_ext(void)
 	return libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
 }
 
-/* ---- the list
- * ------------------------------------------------------------------------------------ */
+/* ---- the list ------------------------------------------------------------------------------ */
 
 static const struct feature {
 	int (*works)(void);

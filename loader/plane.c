@@ -59,8 +59,7 @@ void sv_plane_close(struct sv_plane *plane)
 	free(plane);
 }
 
-/* ---- what is pinned
- * ------------------------------------------------------------------------------ */
+/* ---- what is pinned ------------------------------------------------------------------------ */
 
 static int map_path(char *path, const struct sv_plane *plane, enum sv_map map, struct sv_err *err)
 {
@@ -157,8 +156,7 @@ static int make_folders(const struct sv_plane *plane, struct sv_err *err)
 	return rc;
 }
 
-/* ---- making one
- * ---------------------------------------------------------------------------------- */
+/* ---- making one ---------------------------------------------------------------------------- */
 
 static int pin_maps(struct sv_plane *plane, struct sv_err *err)
 {
@@ -354,8 +352,7 @@ int sv_plane_open_maps(struct sv_plane **out, const char *pin, struct sv_err *er
 	return 0;
 }
 
-/* ---- removing one
- * -------------------------------------------------------------------------------- */
+/* ---- removing one -------------------------------------------------------------------------- */
 
 static int purge_ports(const char *pin, struct sv_err *err)
 {

@@ -6,8 +6,7 @@
 
 #include "internal.h"
 
-/* ---- rows
- * ---------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 static int put_rows(struct sv_plane *plane, const struct sv_record *rec, struct sv_err *err)
 {
@@ -31,8 +30,7 @@ static int drop_rows(struct sv_plane *plane, __u32 ifindex, struct sv_err *err)
 	return rc ?: sv_dcount_drop(plane, ifindex, err);
 }
 
-/* ---- one port
- * ------------------------------------------------------------------------------------ */
+/* ---- one port ------------------------------------------------------------------------------ */
 
 static int put_programs(struct sv_plane *plane, const struct sv_record *rec,
 			const struct sv_netdev *dev, bool xdp, struct sv_err *err)
@@ -144,8 +142,7 @@ int sv_port_detach(struct sv_plane *plane, __u32 ifindex, struct sv_err *err)
 	return rc;
 }
 
-/* ---- all ports
- * ----------------------------------------------------------------------------------- */
+/* ---- all ports ----------------------------------------------------------------------------- */
 
 int sv_port_list(struct sv_plane *plane, struct sv_port_info **out, size_t *n, struct sv_err *err)
 {

@@ -1,243 +1,308 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The loader against the running kernel: a network namespace and a pin folder of our own, real
- * devices, frames from AF_PACKET.
- */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+/* Opening, pins, ports: what the loader does to the machine. */
+#include "loader_lab.h"
 
-#include <cmocka.h>
+#include <bpf/libbpf.h>
+#include <grp.h>
+#include <linux/if_link.h>
 
-#include <arpa/inet.h>
-#include <bpf/bpf.h>
-#include <dirent.h>
-#include <errno.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
-#include <poll.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include "maps/fdb.h"
+#include "maps/neigh.h"
 
-#include "loader/plane.h"
-
-#define PIN "/sys/fs/bpf/svnet-test/loader"
-
-static struct sv_plane *plane;
-static struct sv_err err;
-
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		int rc_ = (call);                                                                  \
-		if (rc_ < 0)                                                                       \
-			fail_msg("%s: %d %s", #call, rc_, err.text);                               \
-	} while (0)
-
-static void run(const char *fmt, ...)
+static void reopen(bool *fresh)
 {
-	char cmd[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(cmd, sizeof(cmd), fmt, ap);
-	va_end(ap);
-	if (system(cmd))
-		fail_msg("%s", cmd);
+	sv_plane_close(plane);
+	plane = NULL;
+	OK(sv_plane_open(&plane, PIN, fresh, &err));
 }
 
-static __attribute__((unused)) double seconds(void)
+static int try_open(void)
 {
-	struct timespec now;
+	struct sv_plane *other = NULL;
+	bool fresh;
+	int rc = sv_plane_open(&other, PIN, &fresh, &err);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
+	sv_plane_close(other);
+	return rc;
 }
 
-/* Three wires: what is sent into "ea" arrives at port "pa"; what port "pb" sends leaves at "eb". */
-static int setup(void **state)
+/* ---- features, folders, schema ------------------------------------------------------------- */
+
+static void test_check(void **state)
+{
+	(void)state;
+	OK(sv_plane_check(&err));
+}
+
+static void test_check_says_what_is_missing(void **state)
+{
+	struct sv_err e = {};
+	int status;
+
+	(void)state;
+	if (!fork()) {
+		/* No privilege: its own message, and not a list of features. */
+		if (setgroups(0, NULL) || setgid(65534) || setuid(65534))
+			_exit(1);
+		_exit(sv_plane_check(&e) == -EPERM && strstr(e.text, "CAP_BPF") ? 42 : 1);
+	}
+	wait(&status);
+	assert_int_equal(WEXITSTATUS(status), 42);
+}
+
+static void test_folder_is_ours_alone(void **state)
+{
+	char parent[64], link[80];
+
+	(void)state;
+	snprintf(parent, sizeof(parent), "/sys/fs/bpf/svnet-test-%d", getpid());
+	run("test $(stat -c %%a-%%u %s) = 700-0", PIN);
+	run("test $(stat -c %%a-%%u %s) = 700-0", parent);
+	run("chmod 755 %s", PIN);
+	assert_int_equal(try_open(), -EPERM);
+	assert_non_null(strstr(err.text, "0755"));
+	run("chmod 700 %s; chown 1234 %s", PIN, parent);
+	assert_int_equal(try_open(), -EPERM);
+	assert_non_null(strstr(err.text, "1234"));
+	run("chown 0 %s", parent);
+	snprintf(link, sizeof(link), "%s/link", parent);
+	assert_int_equal(symlink(PIN, link), 0);
+	assert_int_equal(sv_pin_check(link, true, &err), -EPERM);
+	run("rm %s", link);
+	assert_int_equal(sv_pin_check("/tmp/svnet-not-bpffs", true, &err), -EPERM);
+	assert_int_equal(access("/tmp/svnet-not-bpffs", F_OK), -1);
+	assert_int_equal(sv_pin_check("relative", true, &err), -EINVAL);
+	OK(try_open());
+}
+
+static void test_reopen_adopts(void **state)
+{
+	__u64 word[2];
+	bool fresh;
+
+	(void)state;
+	OK(sv_gate_set(plane, 3, 0, sv_gate_word(0, 7, 7), &err));
+	reopen(&fresh);
+	assert_false(fresh);
+	OK(sv_gate_get(plane, 3, word, &err));
+	assert_int_equal(sv_gate_role(word, 0), 7);
+}
+
+static void set_schema(__u32 number)
+{
+	__u32 key = 0;
+
+	OK(sv_map_set(plane, SV_MAP_SCHEMA, &key, &number, &err));
+}
+
+static void test_half_made_starts_fresh(void **state)
 {
 	bool fresh;
 
 	(void)state;
-	if (unshare(CLONE_NEWNET))
-		return -1;
-	OK(sv_plane_purge(PIN, &err));
-	for (const char *w = "abc"; *w; w++) {
-		run("ip link add e%c type veth peer name p%c", *w, *w);
-		run("ethtool -K e%c gro on txvlan off >/dev/null", *w);
-		run("sysctl -qw net.ipv6.conf.e%c.disable_ipv6=1 net.ipv6.conf.p%c.disable_ipv6=1",
-		    *w, *w);
-		run("ip link set e%c up; ip link set p%c up", *w, *w);
-	}
-	OK(sv_plane_open(&plane, PIN, &fresh, &err));
+	OK(sv_gate_set(plane, 3, 0, sv_gate_word(0, 7, 7), &err));
+	set_schema(0);
+	run("rm -r %s/links/*", PIN);
+	reopen(&fresh);
 	assert_true(fresh);
-	return 0;
+	run("rm -r %s/maps/sv_schema %s/maps/sv_dest %s/links/*", PIN, PIN, PIN);
+	reopen(&fresh);
+	assert_true(fresh);
 }
 
-static int teardown(void **state)
+static void test_maps_only(void **state)
 {
+	struct sv_plane *look;
+	__u64 word[2];
+
 	(void)state;
+	OK(sv_gate_set(plane, 3, 0, sv_gate_word(0, 7, 7), &err));
+	OK(sv_plane_open_maps(&look, PIN, &err));
+	OK(sv_gate_get(look, 3, word, &err));
+	assert_int_equal(word[0], sv_gate_word(0, 7, 7));
+	assert_int_equal(sv_port_attach(look, if_nametoindex("pa"), SV_ROLE_VNODE, true, &err),
+			 -EINVAL);
+	sv_plane_close(look);
 	sv_plane_close(plane);
 	plane = NULL;
 	OK(sv_plane_purge(PIN, &err));
-	assert_int_equal(access(PIN, F_OK), -1);
-	return 0;
+	OK(sv_plane_purge(PIN, &err));
+	assert_int_equal(sv_plane_open_maps(&look, PIN, &err), -ENOENT);
 }
 
-/* ---- frames
- * -------------------------------------------------------------------------------------- */
+/* ---- ports --------------------------------------------------------------------------------- */
 
-static int packet_socket(const char *dev)
+static struct sv_port_info only_port(void)
 {
-	struct sockaddr_ll at = { .sll_family = AF_PACKET,
-				  .sll_protocol = htons(ETH_P_ALL),
-				  .sll_ifindex = if_nametoindex(dev) };
-	int size = 64 << 20, one = 1;
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	struct sv_port_info *list, info;
+	size_t n;
 
-	assert_true(fd >= 0 && at.sll_ifindex);
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
-	assert_int_equal(bind(fd, (void *)&at, sizeof(at)), 0);
+	OK(sv_port_list(plane, &list, &n, &err));
+	assert_int_equal(n, 1);
+	info = list[0];
+	free(list);
+	return info;
+}
+
+static __u32 xdp_id(const char *dev)
+{
+	__u32 id = 0;
+
+	bpf_xdp_query_id(if_nametoindex(dev), 0, &id);
+	return id;
+}
+
+static void test_port_comes_and_goes(void **state)
+{
+	__u32 pa = if_nametoindex("pa");
+	struct sv_port_info info;
+	struct sv_dcount count;
+	bool fresh;
+
+	(void)state;
+	OK(sv_port_attach(plane, pa, SV_ROLE_TRUNK, true, &err));
+	OK(sv_dcount_get(plane, pa, &count, &err));
+	info = only_port();
+	assert_string_equal(info.ifname, "pa");
+	assert_int_equal(info.role, SV_ROLE_TRUNK);
+	assert_int_equal(info.xdp, sv_check_ext() ? SV_XDP_DISPATCHER : SV_XDP_LINK);
+	assert_int_not_equal(info.tc, SV_TC_NONE);
+	assert_int_not_equal(xdp_id("pa"), 0);
+	OK(sv_port_attach(plane, pa, SV_ROLE_TRUNK, true, &err));
+	OK(sv_port_attach(plane, pa, SV_ROLE_TRUNK, false, &err));
+	assert_int_equal(only_port().xdp, SV_XDP_NONE);
+	assert_int_equal(xdp_id("pa"), 0);
+	OK(sv_port_attach(plane, pa, SV_ROLE_EDGE, true, &err));
+	assert_int_equal(only_port().role, SV_ROLE_EDGE);
+	run("ip link set pa address 02:00:00:00:99:99");
+	reopen(&fresh);
+	assert_string_equal(only_port().ifname, "pa");
+	OK(sv_port_detach(plane, pa, &err));
+	assert_int_equal(xdp_id("pa"), 0);
+	assert_int_equal(sv_dcount_get(plane, pa, &count, &err), -ENOENT);
+	assert_int_equal(sv_port_detach(plane, pa, &err), -ENOENT);
+	assert_int_equal(sv_port_attach(plane, 9999, SV_ROLE_EDGE, true, &err), -ENODEV);
+}
+
+/* A pinned link outlives its device; another device may get its number. */
+static void test_device_goes_away(void **state)
+{
+	__u32 pa = if_nametoindex("pa");
+	bool fresh;
+
+	(void)state;
+	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, true, &err));
+	run("ip link del pa");
+	assert_string_equal(only_port().ifname, "");
+	reopen(&fresh);
+	assert_string_equal(only_port().ifname, "");
+	run("ip link add pa index %u type veth peer name ea; ip link set ea up; ip link set pa up",
+	    pa);
+	assert_string_equal(only_port().ifname, "");
+	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, true, &err));
+	assert_string_equal(only_port().ifname, "pa");
+	assert_int_not_equal(xdp_id("pa"), 0);
+	run("ip link del pa");
+	OK(sv_port_detach(plane, pa, &err));
+	assert_int_equal(sv_port_detach(plane, pa, &err), -ENOENT);
+}
+
+static int foreign_xdp(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "stranger", "GPL", insns, 2, NULL);
+
+	assert_true(fd >= 0);
 	return fd;
 }
 
-struct frame {
-	__u8 dst[6], src[6];
-	__be16 proto;
-	__u32 seq;
-	__u8 fill[46];
-} __attribute__((packed));
-
-static void send_seq(int fd, __u32 seq)
+static void test_foreign_xdp_is_named(void **state)
 {
-	struct frame f = { .dst = { 2, 0, 0, 0, 0, 2 },
-			   .src = { 2, 0, 0, 0, 0, 1 },
-			   .proto = htons(0x88b5),
-			   .seq = seq };
+	__u32 pa = if_nametoindex("pa"), id;
+	struct sv_port_info *list;
+	size_t n;
+	int prog = foreign_xdp();
 
-	assert_int_equal(send(fd, &f, sizeof(f), 0), sizeof(f));
-}
-
-/* The next of our frames within ms, or -1. */
-static long recv_seq(int fd, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	struct frame f;
-
-	while (poll(&p, 1, ms) > 0) {
-		if (recv(fd, &f, sizeof(f), 0) == sizeof(f) && f.proto == htons(0x88b5))
-			return f.seq;
+	(void)state;
+	if (sv_check_ext()) {
+		print_message(
+			"# libxdp's dispatcher works on this kernel: programs share the device\n");
+		close(prog);
+		return;
 	}
-	return -1;
+	assert_int_equal(bpf_xdp_attach(pa, prog, XDP_FLAGS_DRV_MODE, NULL), 0);
+	id = xdp_id("pa");
+	assert_int_equal(sv_port_attach(plane, pa, SV_ROLE_EDGE, true, &err), -EBUSY);
+	assert_non_null(strstr(err.text, "stranger"));
+	assert_non_null(strstr(err.text, "pa "));
+	assert_int_equal(xdp_id("pa"), id);
+	OK(sv_port_list(plane, &list, &n, &err));
+	assert_int_equal(n, 0);
+	free(list);
+	close(prog);
 }
 
-/* ---- specs
- * --------------------------------------------------------------------------------------- */
-
-struct simple {
-	struct sv_attach_spec spec;
-	struct sv_dests fan[2];
-};
-
-/* Everything from a VNode's port goes to another device; guarded devices need an exit. */
-static void simple_init(struct simple *s, const char *from, __u32 id, const char *to, __u16 flags,
-			bool guarded)
-{
-	*s = (struct simple){
-		.spec = { .key.ifindex = if_nametoindex(from),
-			  .val = { .id = id,
-				   .flags = flags,
-				   .port_role = SV_ROLE_VNODE,
-				   .variants = 1 },
-			  .n_fan = 1 },
-		.fan[0] = { .n = 1,
-			    .dest[0] = { .ifindex = if_nametoindex(to),
-					 .kind = SV_DEST_PRIMARY,
-					 .flags = guarded ? SV_DEST_GUARDED : 0 } },
-	};
-	s->spec.fan = s->fan;
-	if (guarded) {
-		s->spec.n_port = 1;
-		s->spec.port = calloc(1, sizeof(*s->spec.port));
-		s->spec.port[0].ifindex = if_nametoindex(to);
-	}
-}
-
-static void assert_listed(const struct sv_attach_spec *want, size_t n)
-{
-	struct sv_attach_spec *got;
-	size_t n_got, found = 0;
-
-	OK(sv_attach_list(plane, &got, &n_got, &err));
-	assert_int_equal(n_got, n);
-	for (size_t i = 0; i < n_got; i++) {
-		for (size_t j = 0; j < n; j++)
-			found += sv_attach_spec_equal(&got[i], &want[j]);
-		sv_attach_spec_fini(&got[i]);
-	}
-	free(got);
-	assert_int_equal(found, n);
-}
-
-/* ---- tests
- * --------------------------------------------------------------------------------------- */
-
-static void passes(const char *from, const char *to)
-{
-	int in = packet_socket(from), out = packet_socket(to);
-
-	for (__u32 i = 0; i < 100; i++)
-		send_seq(in, i);
-	for (__u32 i = 0; i < 100; i++)
-		assert_int_equal(recv_seq(out, 500), i);
-	assert_int_equal(recv_seq(out, 50), -1);
-	close(in);
-	close(out);
-}
-
-static void forwards(bool xdp)
-{
-	struct sv_count count;
-	struct simple s;
-
-	OK(sv_port_attach(plane, if_nametoindex("pa"), SV_ROLE_VNODE, xdp, &err));
-	OK(sv_port_attach(plane, if_nametoindex("pb"), SV_ROLE_VNODE, xdp, &err));
-	simple_init(&s, "pa", 1, "pb", xdp ? SV_ATTACH_XDP | SV_ATTACH_SINGLE : 0, false);
-	OK(sv_attach_set(plane, &s.spec, 1, &err));
-	assert_listed(&s.spec, 1);
-	passes("ea", "eb");
-	OK(sv_count_get(plane, 1, &count, &err));
-	assert_int_equal(count.r[SV_REASON_RECEIVED].packets, 100);
-	assert_int_equal(count.r[SV_REASON_FORWARDED].packets, 100);
-	OK(sv_attach_del(plane, &s.spec.key, 1, &err));
-	assert_listed(NULL, 0);
-	OK(sv_count_get(plane, 1, &count, &err));
-	assert_int_equal(count.r[SV_REASON_RECEIVED].packets, 0);
-}
-
-static void test_forwards_xdp(void **state)
+/* A bridge's driver has no native XDP: said, and not done the slow way. */
+static void test_no_native_xdp(void **state)
 {
 	(void)state;
-	forwards(true);
+	run("ip link add br0 type bridge");
+	assert_int_equal(sv_port_attach(plane, if_nametoindex("br0"), SV_ROLE_EDGE, true, &err),
+			 -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "bridge"));
+	OK(sv_port_attach(plane, if_nametoindex("br0"), SV_ROLE_EDGE, false, &err));
 }
 
-static void test_forwards_tc(void **state)
+static int filters(const char *dev)
 {
-	(void)state;
-	forwards(false);
+	char cmd[128];
+	int n = -1;
+	FILE *f;
+
+	snprintf(cmd, sizeof(cmd), "tc filter show dev %s ingress | grep -c handle", dev);
+	f = popen(cmd, "r");
+	assert_int_equal(fscanf(f, "%d", &n), 1);
+	pclose(f);
+	return n;
 }
+
+static void test_clsact(void **state)
+{
+	__u32 pa = if_nametoindex("pa"), pb = if_nametoindex("pb"), pc = if_nametoindex("pc");
+	bool fresh;
+
+	(void)state;
+	plane->tcx = 0;
+	/* ours alone: filter and qdisc go */
+	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
+	assert_int_equal(only_port().tc, SV_TC_CLSACT);
+	assert_int_equal(filters("pa"), 1);
+	reopen(&fresh);
+	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
+	assert_int_equal(only_port().tc, SV_TC_CLSACT);
+	assert_int_equal(filters("pa"), 1);
+	OK(sv_port_detach(plane, pa, &err));
+	run("! tc qdisc show dev pa | grep clsact");
+	/* somebody's qdisc stays */
+	plane->tcx = 0;
+	run("tc qdisc add dev pb clsact");
+	OK(sv_port_attach(plane, pb, SV_ROLE_VNODE, false, &err));
+	assert_int_equal(filters("pb"), 1);
+	OK(sv_port_detach(plane, pb, &err));
+	assert_int_equal(filters("pb"), 0);
+	run("tc qdisc show dev pb | grep -q clsact");
+	/* and somebody's filter in our qdisc */
+	OK(sv_port_attach(plane, pc, SV_ROLE_VNODE, false, &err));
+	run("tc filter add dev pc egress protocol all prio 7 u32 match u32 0 0 flowid 1:1");
+	OK(sv_port_detach(plane, pc, &err));
+	assert_int_equal(filters("pc"), 0);
+	run("tc filter show dev pc egress | grep -q 'pref 7'");
+}
+
+/* ---- tables -------------------------------------------------------------------------------- */
 
 static void test_gate(void **state)
 {
@@ -257,12 +322,87 @@ static void test_gate(void **state)
 	assert_int_equal(sv_gate_set(plane, 5, 2, 0, &err), -EINVAL);
 }
 
+static void add_scount(__u16 session)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct sv_scount *rows = calloc(cpus, sizeof(*rows));
+	__u32 key = session;
+
+	for (int i = 0; i < cpus; i++)
+		rows[i].r[SV_SCOUNT_COPIED].packets = 5;
+	OK(sv_map_set(plane, SV_MAP_SCOUNT, &key, rows, &err));
+	free(rows);
+}
+
+static void test_session(void **state)
+{
+	struct sv_session s = { .ifindex = 3, .max_len = 1514, .up = 1 }, got, none = {};
+	struct sv_scount count;
+
+	(void)state;
+	add_scount(9);
+	OK(sv_scount_get(plane, 9, &count, &err));
+	assert_int_equal(count.r[SV_SCOUNT_COPIED].packets, 5 * libbpf_num_possible_cpus());
+	OK(sv_session_set(plane, 9, &s, &err)); /* new: counts from zero */
+	OK(sv_scount_get(plane, 9, &count, &err));
+	assert_int_equal(count.r[SV_SCOUNT_COPIED].packets, 0);
+	add_scount(9);
+	s.up = 0;
+	OK(sv_session_set(plane, 9, &s, &err)); /* changed: counts on */
+	OK(sv_scount_get(plane, 9, &count, &err));
+	assert_int_not_equal(count.r[SV_SCOUNT_COPIED].packets, 0);
+	OK(sv_session_get(plane, 9, &got, &err));
+	assert_memory_equal(&got, &s, sizeof(s));
+	OK(sv_session_set(plane, 9, &none, &err));
+	assert_int_equal(sv_session_set(plane, 0, &s, &err), -EINVAL);
+	assert_int_equal(sv_session_set(plane, SV_SESSION_MAX, &s, &err), -EINVAL);
+}
+
+static void test_flush(void **state)
+{
+	struct sv_neigh_key nk = {};
+	struct sv_fdb_key fk = {};
+	struct sv_neigh n = {};
+	struct sv_fdb f = {};
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		nk.edge = i % 2 + 1;
+		fk.segment = i % 2 + 1;
+		nk.addr[0] = fk.mac[0] = i;
+		OK(sv_map_set(plane, SV_MAP_NEIGH, &nk, &n, &err));
+		OK(sv_map_set(plane, SV_MAP_FDB, &fk, &f, &err));
+	}
+	OK(sv_neigh_flush(plane, 1, &err));
+	OK(sv_fdb_flush(plane, 2, &err));
+	for (int i = 0; i < 200; i++) {
+		nk.edge = i % 2 + 1;
+		fk.segment = i % 2 + 1;
+		nk.addr[0] = fk.mac[0] = i;
+		assert_int_equal(sv_map_get(plane, SV_MAP_NEIGH, &nk, &n, NULL) == 0, i % 2 == 1);
+		assert_int_equal(sv_map_get(plane, SV_MAP_FDB, &fk, &f, NULL) == 0, i % 2 == 0);
+	}
+}
+
+#define LAB(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_forwards_xdp, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_forwards_tc, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_gate, setup, teardown),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_check_says_what_is_missing),
+		LAB(test_folder_is_ours_alone),
+		LAB(test_reopen_adopts),
+		LAB(test_half_made_starts_fresh),
+		LAB(test_maps_only),
+		LAB(test_port_comes_and_goes),
+		LAB(test_device_goes_away),
+		LAB(test_foreign_xdp_is_named),
+		LAB(test_no_native_xdp),
+		LAB(test_clsact),
+		LAB(test_gate),
+		LAB(test_session),
+		LAB(test_flush),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

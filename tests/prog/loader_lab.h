@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SV_TESTS_LOADER_LAB_H
+#define SV_TESTS_LOADER_LAB_H
+
+/*
+ * The loader's tests against the running kernel: a network namespace and a pin folder of our own,
+ * real devices, frames from AF_PACKET.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "loader/internal.h"
+
+#define SV_UNUSED __attribute__((unused))
+
+static char PIN[64];
+static struct sv_plane *plane;
+static struct sv_err err;
+
+#define OK(call)                                                                                   \
+	do {                                                                                       \
+		int rc_ = (call);                                                                  \
+		if (rc_ < 0)                                                                       \
+			fail_msg("%s: %d %s", #call, rc_, err.text);                               \
+	} while (0)
+
+static void run(const char *fmt, ...)
+{
+	char cmd[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	if (system(cmd))
+		fail_msg("%s", cmd);
+}
+
+static SV_UNUSED double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+/* Three wires: what is sent into "ea" arrives at port "pa"; what port "pb" sends leaves at "eb". */
+static SV_UNUSED int setup(void **state)
+{
+	bool fresh;
+
+	(void)state;
+	if (unshare(CLONE_NEWNET))
+		return -1;
+	snprintf(PIN, sizeof(PIN), "/sys/fs/bpf/svnet-test-%d/host", getpid());
+	OK(sv_plane_purge(PIN, &err));
+	for (const char *w = "abc"; *w; w++) {
+		run("ip link add e%c type veth peer name p%c", *w, *w);
+		run("ethtool -K e%c gro on txvlan off >/dev/null", *w);
+		run("sysctl -qw net.ipv6.conf.e%c.disable_ipv6=1 net.ipv6.conf.p%c.disable_ipv6=1",
+		    *w, *w);
+		run("ip link set e%c up; ip link set p%c up", *w, *w);
+	}
+	OK(sv_plane_open(&plane, PIN, &fresh, &err));
+	assert_true(fresh);
+	return 0;
+}
+
+static SV_UNUSED int teardown(void **state)
+{
+	(void)state;
+	sv_plane_close(plane);
+	plane = NULL;
+	OK(sv_plane_purge(PIN, &err));
+	assert_int_equal(access(PIN, F_OK), -1);
+	return 0;
+}
+
+/* ---- frames -------------------------------------------------------------------------------- */
+
+static SV_UNUSED int packet_socket(const char *dev)
+{
+	struct sockaddr_ll at = { .sll_family = AF_PACKET,
+				  .sll_protocol = htons(ETH_P_ALL),
+				  .sll_ifindex = if_nametoindex(dev) };
+	int size = 64 << 20, one = 1;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0 && at.sll_ifindex);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
+	assert_int_equal(bind(fd, (void *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+struct frame {
+	__u8 dst[6], src[6];
+	__be16 proto;
+	__u32 seq;
+	__u8 fill[46];
+} __attribute__((packed));
+
+static SV_UNUSED void send_seq(int fd, __u32 seq)
+{
+	struct frame f = { .dst = { 2, 0, 0, 0, 0, 2 },
+			   .src = { 2, 0, 0, 0, 0, 1 },
+			   .proto = htons(0x88b5),
+			   .seq = seq };
+
+	assert_int_equal(send(fd, &f, sizeof(f), 0), sizeof(f));
+}
+
+/* The next of our frames within ms, or -1. */
+static SV_UNUSED long recv_seq(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct frame f;
+
+	while (poll(&p, 1, ms) > 0) {
+		if (recv(fd, &f, sizeof(f), 0) == sizeof(f) && f.proto == htons(0x88b5))
+			return f.seq;
+	}
+	return -1;
+}
+
+/* ---- specs --------------------------------------------------------------------------------- */
+
+struct simple {
+	struct sv_attach_spec spec;
+	struct sv_dests fan[2];
+};
+
+/* Everything from a VNode's port goes to another device; guarded devices need an exit. */
+static SV_UNUSED void simple_init(struct simple *s, const char *from, __u32 id, const char *to,
+				  __u16 flags, bool guarded)
+{
+	*s = (struct simple){
+		.spec = { .key.ifindex = if_nametoindex(from),
+			  .val = { .id = id,
+				   .flags = flags,
+				   .port_role = SV_ROLE_VNODE,
+				   .variants = 1 },
+			  .n_fan = 1 },
+		.fan[0] = { .n = 1,
+			    .dest[0] = { .ifindex = if_nametoindex(to),
+					 .kind = SV_DEST_PRIMARY,
+					 .flags = guarded ? SV_DEST_GUARDED : 0 } },
+	};
+	s->spec.fan = s->fan;
+	if (guarded) {
+		s->spec.n_port = 1;
+		s->spec.port = calloc(1, sizeof(*s->spec.port));
+		s->spec.port[0].ifindex = if_nametoindex(to);
+	}
+}
+
+static SV_UNUSED void assert_listed(const struct sv_attach_spec *want, size_t n)
+{
+	struct sv_attach_spec *got;
+	size_t n_got, found = 0;
+
+	OK(sv_attach_list(plane, &got, &n_got, &err));
+	assert_int_equal(n_got, n);
+	for (size_t i = 0; i < n_got; i++) {
+		for (size_t j = 0; j < n; j++) {
+			if (got[i].val.id == want[j].val.id)
+				found += sv_attach_spec_equal(&got[i], &want[j]);
+		}
+		sv_attach_spec_fini(&got[i]);
+	}
+	free(got);
+	assert_int_equal(found, n);
+}
+
+#endif
