@@ -30,17 +30,17 @@ static inline void sv_cleanup_file(FILE **f)
 #define _cleanup_fclose_ _cleanup_(sv_cleanup_file)
 
 /* Hands ownership on: the value, and NULL (-1 for descriptors) left behind. */
-#define TAKE_PTR(p)                      \
-	({                               \
-		__typeof__(p) _p = (p);  \
-		(p) = NULL;              \
-		_p;                      \
+#define TAKE_PTR(p)                                                                                \
+	({                                                                                         \
+		__typeof__(p) _p = (p);                                                            \
+		(p) = NULL;                                                                        \
+		_p;                                                                                \
 	})
-#define TAKE_FD(fd)            \
-	({                     \
-		int _fd = (fd); \
-		(fd) = -1;     \
-		_fd;           \
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int _fd = (fd);                                                                    \
+		(fd) = -1;                                                                         \
+		_fd;                                                                               \
 	})
 
 #endif

@@ -3,10 +3,10 @@
 #define SV_LOADER_ERR_H
 
 /*
- * What to tell the operator. Every function that can fail for a reason of the operator's world takes
- * a struct sv_err * (may be NULL) and returns 0 or -errno; the text says what was wrong, where and
- * what to do, in one line, without a newline. It is written by the leaf that knows and printed once,
- * at the boundary of the operation.
+ * What to tell the operator. Every function that can fail for a reason of the operator's world
+ * takes a struct sv_err * (may be NULL) and returns 0 or -errno; the text says what was wrong,
+ * where and what to do, in one line, without a newline. It is written by the leaf that knows and
+ * printed once, at the boundary of the operation.
  */
 struct sv_err {
 	char text[512];

@@ -38,9 +38,9 @@ int sv_plane_check(struct sv_err *err);
 
 /*
  * Opens the plane pinned under `pin` (e.g. "/sys/fs/bpf/svnet/host1"), or loads a new one.
- * The folder is made 0700; its owner, mode and file system are checked (-EPERM). A plane with another
- * schema number is refused (-EPROTO) and keeps running. *fresh: the maps were made by this call (after
- * a reboot), so every gate says HOLD; otherwise what is pinned is adopted as it stands.
+ * The folder is made 0700; its owner, mode and file system are checked (-EPERM). A plane with
+ * another schema number is refused (-EPROTO) and keeps running. *fresh: the maps were made by this
+ * call (after a reboot), so every gate says HOLD; otherwise what is pinned is adopted as it stands.
  * Programs are loaded anew in both cases (an upgrade) and put in place of the running ones, link by
  * link, each atomically.
  */
@@ -92,7 +92,7 @@ struct sv_attach_spec {
 		__u32 ifindex;
 		__u16 nth;
 		struct sv_port how;
-	} *port;
+	} * port;
 };
 
 void sv_attach_spec_fini(struct sv_attach_spec *spec);
@@ -109,15 +109,16 @@ int sv_attach_set(struct sv_plane *plane, const struct sv_attach_spec *specs, si
 /* Removes attachments; those that are not there are skipped. Also clears their counters. */
 int sv_attach_del(struct sv_plane *plane, const struct sv_attach_key *keys, size_t n,
 		  struct sv_err *err);
-/* What the kernel holds. *specs: n specs, each to be released with sv_attach_spec_fini(), then free(). */
+/* What the kernel holds. *specs: n specs, each to be released with sv_attach_spec_fini(), then
+ * free(). */
 int sv_attach_list(struct sv_plane *plane, struct sv_attach_spec **specs, size_t *n,
 		   struct sv_err *err);
 
 /* ---- small tables --------------------------------------------------------------------------- */
 
 int sv_session_set(struct sv_plane *plane, __u16 number, const struct sv_session *session,
-		   struct sv_err *err); /* a zeroed session removes it; its counters are cleared when
-					   the entry was zero before */
+		   struct sv_err *err); /* a zeroed session removes it; its counters are cleared
+					   when the entry was zero before */
 int sv_session_get(struct sv_plane *plane, __u16 number, struct sv_session *session,
 		   struct sv_err *err);
 
@@ -126,7 +127,8 @@ int sv_gate_set(struct sv_plane *plane, __u16 group, int slot, __u64 word, struc
 int sv_gate_get(struct sv_plane *plane, __u16 group, __u64 word[2], struct sv_err *err);
 int sv_gate_seen(struct sv_plane *plane, __u16 group, struct sv_gate_seen *seen,
 		 struct sv_err *err);
-/* What the pair of words says at now_us (CLOCK_BOOTTIME): 0 … 250. The same code as in the kernel. */
+/* What the pair of words says at now_us (CLOCK_BOOTTIME): 0 … 250. The same code as in the kernel.
+ */
 __u8 sv_gate_role(const __u64 word[2], __u64 now_us);
 __u64 sv_gate_now_us(void);
 
@@ -145,7 +147,8 @@ const char *sv_reason_name(enum sv_reason reason);
 const char *sv_scount_name(enum sv_scount_reason reason);
 const char *sv_dev_name(enum sv_dev_reason reason);
 
-/* A descriptor to poll; then sv_event_read() calls fn for each waiting event and returns how many. */
+/* A descriptor to poll; then sv_event_read() calls fn for each waiting event and returns how many.
+ */
 int sv_event_fd(struct sv_plane *plane, struct sv_err *err);
 int sv_event_read(struct sv_plane *plane, void (*fn)(void *arg, const struct sv_event *event),
 		  void *arg, struct sv_err *err);

@@ -7,7 +7,8 @@
 /* sv_attach: what a (port, VLAN) pair means. Hash, one entry an attachment. */
 struct sv_attach_key {
 	__u32 ifindex; /* the port a frame came in by */
-	__u16 vlan; /* VID of the VNet's own tag, 0 = untagged or priority tag; VNode ports: always 0 */
+	__u16 vlan; /* VID of the VNet's own tag, 0 = untagged or priority tag; VNode ports: always
+		       0 */
 	__u16 pad;
 };
 SV_ASSERT_SIZE(sv_attach_key, 8);
@@ -23,12 +24,15 @@ enum sv_port_role {
 enum {
 	SV_ATTACH_XDP = 1 << 0, /* XDP delivers; otherwise TC does */
 	SV_ATTACH_POP = 1 << 1, /* frames carry the VNet's tag and lose it before delivery */
-	SV_ATTACH_META = 1 << 2, /* XDP: some destination has a devmap program and needs struct sv_meta */
-	SV_ATTACH_GATED = 1 << 3, /* frames may be bound for an edge: ask the gate; variant 0 = closed */
+	SV_ATTACH_META =
+		1 << 2, /* XDP: some destination has a devmap program and needs struct sv_meta */
+	SV_ATTACH_GATED =
+		1 << 3, /* frames may be bound for an edge: ask the gate; variant 0 = closed */
 	SV_ATTACH_LIVE = 1 << 4, /* ingress of a shared edge: variant = role that is live now */
 	SV_ATTACH_LEARN = 1 << 5, /* ingress of an edge: learn neighbours under `edge` */
 	SV_ATTACH_FDB = 1 << 6, /* segment of three or more members: switch by MAC */
-	SV_ATTACH_SINGLE = 1 << 7, /* XDP: fan-outs of mask 0 have one destination, key 0: unicast */
+	SV_ATTACH_SINGLE =
+		1 << 7, /* XDP: fan-outs of mask 0 have one destination, key 0: unicast */
 };
 
 /*

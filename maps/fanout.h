@@ -5,12 +5,13 @@
 #include "schema.h"
 
 /*
- * A fan-out is the list of destinations of one (attachment, member, variant, mask); attach.h has the
- * numbering. It stands in two maps under the same number, written by one function of the loader:
+ * A fan-out is the list of destinations of one (attachment, member, variant, mask); attach.h has
+ * the numbering. It stands in two maps under the same number, written by one function of the
+ * loader:
  *
- *   sv_fanout  array of devmap-hashes, for XDP. Keys 0 … n-1, production at the highest (a broadcast
- *              delivers it first, as the original). max_entries = the next power of two of n.
- *   sv_dest    array of struct sv_dests, for TC, which cannot read a devmap. Index 0 is production.
+ *   sv_fanout  array of devmap-hashes, for XDP. Keys 0 … n-1, production at the highest (a
+ * broadcast delivers it first, as the original). max_entries = the next power of two of n. sv_dest
+ * array of struct sv_dests, for TC, which cannot read a devmap. Index 0 is production.
  *
  * Neither is edited while an attachment refers to it: a changed attachment gets new numbers.
  */

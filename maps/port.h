@@ -16,7 +16,8 @@ struct sv_port_key {
 SV_ASSERT_SIZE(sv_port_key, 8);
 
 enum {
-	SV_PORT_PUSH = 1 << 0, /* push an 802.1Q tag with `vlan`; otherwise the frame leaves as it is */
+	SV_PORT_PUSH =
+		1 << 0, /* push an 802.1Q tag with `vlan`; otherwise the frame leaves as it is */
 	SV_PORT_GATED = 1 << 1, /* an edge: only with the gate's yes (SV_META_OPEN) */
 };
 

@@ -6,12 +6,14 @@
 
 /*
  * The contract's number. It is kept in sv_schema[0] beside the pinned maps and must be raised with
- * every change of a struct, a size or a meaning in maps/. A plane with another number is left alone.
+ * every change of a struct, a size or a meaning in maps/. A plane with another number is left
+ * alone.
  */
 #define SV_SCHEMA 1
 
 #define SV_ATTACH_MAX 8192 /* attachments of a host, the catch-all row 0 included */
-#define SV_FANOUT_MAX 65536 /* fan-outs of a host; see fanout.h for how many an attachment takes */
+#define SV_FANOUT_MAX 65536 /* fan-outs of a host; see fanout.h for how many an attachment takes   \
+			     */
 #define SV_DEST_MAX 16 /* destinations of one fan-out */
 #define SV_SESSION_MAX 1024 /* monitoring sessions of a host, number 0 is never used */
 #define SV_SESSION_BITS 4 /* sessions of one attachment */
@@ -22,10 +24,10 @@
 #define SV_EVENT_BYTES (256 * 1024) /* a power of two of pages */
 
 /* A layout that both compilers must agree on: checked by the BPF build and by every C file. */
-#define SV_ASSERT_SIZE(type, size) \
+#define SV_ASSERT_SIZE(type, size)                                                                 \
 	_Static_assert(sizeof(struct type) == (size), "size of struct " #type)
-#define SV_ASSERT_AT(type, member, offset)                               \
-	_Static_assert(__builtin_offsetof(struct type, member) == (offset), \
+#define SV_ASSERT_AT(type, member, offset)                                                         \
+	_Static_assert(__builtin_offsetof(struct type, member) == (offset),                        \
 		       "offset of " #type "." #member)
 
 #endif

@@ -6,12 +6,13 @@
 #include "maps/gate.h"
 
 /*
- * What is chosen once and kept: VLANs, ports, MACs, group slots and roles, session numbers. Names and
- * numbers that another host may still know in an older meaning are not given again soon: ports and
- * segments never, VLANs, slots and roles in rotation.
+ * What is chosen once and kept: VLANs, ports, MACs, group slots and roles, session numbers. Names
+ * and numbers that another host may still know in an older meaning are not given again soon: ports
+ * and segments never, VLANs, slots and roles in rotation.
  */
 
-#define ROLE_ROUND 8 /* roles rotate below this as long as a group is small: variants cost fan-outs */
+#define ROLE_ROUND                                                                                 \
+	8 /* roles rotate below this as long as a group is small: variants cost fan-outs */
 
 static void key2(char *key, size_t size, const char *a, const char *b)
 {
@@ -51,7 +52,8 @@ static int each_iface(struct sv_net *net,
 	return 0;
 }
 
-/* ---- from the document into the net --------------------------------------------------------------- */
+/* ---- from the document into the net
+ * --------------------------------------------------------------- */
 
 struct fill {
 	const cJSON *alloc;
@@ -121,8 +123,8 @@ static uint8_t settled_role(const struct sv_net *net, int group, const cJSON *fl
 
 	if (!strcmp(kind, "hold"))
 		return SV_GATE_HOLD;
-	name = sv_json_str(flip, !strcmp(kind, "flip") && sv_json_num(flip, "until_us") ? "from" :
-											  "to");
+	name = sv_json_str(flip,
+			   !strcmp(kind, "flip") && sv_json_num(flip, "until_us") ? "from" : "to");
 	vnet = name ? sv_net_find_vnet(net, name) : -1;
 	if (vnet >= 0 && net->vnet[vnet].group == group)
 		return net->vnet[vnet].role;
@@ -156,8 +158,7 @@ static void fill_groups(struct sv_net *net, const cJSON *doc, struct fill *f)
 			fill_missing(f, "groups", vnet->name);
 	}
 	for (size_t g = 0; g < net->n_group; g++)
-		net->group[g].role =
-			settled_role(net, g, sv_json_get(flips, net->group[g].name));
+		net->group[g].role = settled_role(net, g, sv_json_get(flips, net->group[g].name));
 }
 
 static void fill_sessions(struct sv_net *net, struct fill *f)
@@ -187,7 +188,8 @@ int sv_alloc_fill(struct sv_net *net, const cJSON *doc, struct sv_problems *prob
 	return f.rc;
 }
 
-/* ---- choosing ---------------------------------------------------------------------------------------- */
+/* ---- choosing
+ * ---------------------------------------------------------------------------------------- */
 
 struct choose {
 	struct sv_net *net;
@@ -231,8 +233,9 @@ static int choose_vid(struct choose *c, const char *key, struct sv_net_segment *
 		segment->vid = vid;
 		return next_set(c, "vlan", vid + 1);
 	}
-	return sv_err_set(c->err, -ENOSPC, "vlans: all %u of %u … %u are taken, none is left for %s",
-			  n, from, c->net->vlan_to, key);
+	return sv_err_set(c->err, -ENOSPC,
+			  "vlans: all %u of %u … %u are taken, none is left for %s", n, from,
+			  c->net->vlan_to, key);
 }
 
 static int choose_segments(struct choose *c, struct sv_net_vnet *vnet)
@@ -405,7 +408,8 @@ static int choose_all(struct choose *c)
 	return rc ?: choose_sessions(c);
 }
 
-/* ---- from the net into the document ------------------------------------------------------------------ */
+/* ---- from the net into the document
+ * ------------------------------------------------------------------ */
 
 static int write_iface(struct sv_net *net, struct sv_net_vnet *vnet, struct sv_net_vnode *vnode,
 		       size_t i, void *arg)

@@ -11,7 +11,8 @@ static const struct sv_member *own_member(const struct sv_view *view)
 	return &view->local->member[view->own];
 }
 
-/* ---- sessions --------------------------------------------------------------------------------------- */
+/* ---- sessions
+ * --------------------------------------------------------------------------------------- */
 
 const struct sv_vnode_iface *sv_compile_target(const struct sv_net *net,
 					       const struct sv_net_session *session, int host)
@@ -61,11 +62,11 @@ static int too_many_sessions(const struct sv_compile *c, const struct sv_attach_
 		strncat(names, a->session[s]->name, sizeof(names) - strlen(names) - 1);
 		strncat(names, ", ", sizeof(names) - strlen(names) - 1);
 	}
-	return sv_err_set(c->err, -ENOSPC,
-			  "%s: %s vlan %u of %s.%s has more than %u sessions: %s and more; stop one",
-			  c->net->host[c->host].name,
-			  sv_names_get(c->names, a->out->spec.key.ifindex), a->out->spec.key.vlan,
-			  a->out->vnet, a->out->segment, SV_SESSION_BITS, names);
+	return sv_err_set(
+		c->err, -ENOSPC,
+		"%s: %s vlan %u of %s.%s has more than %u sessions: %s and more; stop one",
+		c->net->host[c->host].name, sv_names_get(c->names, a->out->spec.key.ifindex),
+		a->out->spec.key.vlan, a->out->vnet, a->out->segment, SV_SESSION_BITS, names);
 }
 
 static int add_session(const struct sv_compile *c, struct sv_attach_plan *a,
@@ -107,7 +108,8 @@ static int add_sessions(const struct sv_compile *c, struct sv_attach_plan *a)
 	return 0;
 }
 
-/* ---- how frames leave ---------------------------------------------------------------------------------- */
+/* ---- how frames leave
+ * ---------------------------------------------------------------------------------- */
 
 static bool keeps_tag(const struct sv_attach_plan *a)
 {
@@ -168,7 +170,8 @@ static int add_exits(struct sv_attach_plan *a, bool keep)
 	return 0;
 }
 
-/* ---- fan-outs --------------------------------------------------------------------------------------------- */
+/* ---- fan-outs
+ * --------------------------------------------------------------------------------------------- */
 
 static int add_dest(const struct sv_compile *c, struct sv_attach_plan *a, struct sv_dests *fan,
 		    struct sv_dest dest)
@@ -208,14 +211,16 @@ static int add_view(const struct sv_compile *c, struct sv_attach_plan *a, struct
 	int rc = 0;
 
 	for (size_t m = 0; !rc && m < view->local->n; m++) {
-		if (m == view->own || (to && m + 1 != to) || (closed && (int)m == view->local->edge))
+		if (m == view->own || (to && m + 1 != to) ||
+		    (closed && (int)m == view->local->edge))
 			continue;
 		rc = add_member(c, a, fan, &view->local->member[m], kind, keep);
 	}
 	return rc;
 }
 
-/* Which view is production while `variant` is the live role: whoever has it, else the group's own. */
+/* Which view is production while `variant` is the live role: whoever has it, else the group's own.
+ */
 static size_t primary_view(const struct sv_compile *c, const struct sv_attach_plan *a,
 			   uint32_t variant)
 {
@@ -265,7 +270,9 @@ static int fill_fans(const struct sv_compile *c, struct sv_attach_plan *a, bool 
 	return 0;
 }
 
-/* ---- flags ------------------------------------------------------------------------------------------------- */
+/* ---- flags
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static bool is_single(const struct sv_attach_spec *spec)
 {
@@ -315,8 +322,8 @@ static void fdb_flags(const struct sv_compile *c, struct sv_attach_plan *a)
 	const struct sv_view *view = &a->view[0];
 	const struct sv_net_vnet *vnet = sv_view_vnet(c, view);
 	struct sv_attach *val = &a->out->spec.val;
-	int same = vnet->of < 0 ? -1 :
-				  sv_net_find_segment(&c->net->vnet[vnet->of],
+	int same = vnet->of < 0 ? -1
+				: sv_net_find_segment(&c->net->vnet[vnet->of],
 						      vnet->segment[view->local->segment].name);
 
 	val->flags |= SV_ATTACH_FDB;
@@ -372,7 +379,8 @@ static int build(const struct sv_compile *c, struct sv_attach_plan *a)
 	return 0;
 }
 
-/* ---- which attachments there are ------------------------------------------------------------------------ */
+/* ---- which attachments there are
+ * ------------------------------------------------------------------------ */
 
 static bool same_member(const struct sv_compile *c, const struct sv_local *a,
 			const struct sv_local *b, size_t m)

@@ -13,7 +13,8 @@ static const char *kind_path(enum sv_vnet_kind kind)
 	return names[kind];
 }
 
-/* ---- segments fit the substrate ----------------------------------------------------------------- */
+/* ---- segments fit the substrate -----------------------------------------------------------------
+ */
 
 static void check_trunks(struct sv_load *l, const struct sv_path *at,
 			 const struct sv_net_segment *segment, const bool *used)
@@ -58,8 +59,7 @@ static void check_segment(struct sv_load *l, const struct sv_path *at,
 
 static void check_segments(struct sv_load *l, const struct sv_net_vnet *vnet)
 {
-	const struct sv_path *at =
-		SV_PATH(SV_PATH(NULL, kind_path(vnet->kind)), vnet->name);
+	const struct sv_path *at = SV_PATH(SV_PATH(NULL, kind_path(vnet->kind)), vnet->name);
 
 	for (size_t s = 0; s < vnet->n_segment; s++) {
 		const struct sv_net_segment *segment = &vnet->segment[s];
@@ -70,7 +70,8 @@ static void check_segments(struct sv_load *l, const struct sv_net_vnet *vnet)
 	}
 }
 
-/* ---- edges ------------------------------------------------------------------------------------------ */
+/* ---- edges
+ * ------------------------------------------------------------------------------------------ */
 
 static bool same_edge(const struct sv_net_segment *a, const struct sv_net_segment *b)
 {
@@ -135,7 +136,8 @@ static void check_edges(struct sv_load *l, size_t v)
 	}
 }
 
-/* ---- adopted devices ------------------------------------------------------------------------------ */
+/* ---- adopted devices
+ * ------------------------------------------------------------------------------ */
 
 static const char *device_owner(const struct sv_net *net, int host, const char *device,
 				const struct sv_vnode_iface *but, char *text, size_t size)

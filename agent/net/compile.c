@@ -25,7 +25,8 @@ void sv_host_state_fini(struct sv_host_state *state)
 	*state = (struct sv_host_state){ 0 };
 }
 
-/* ---- ports ------------------------------------------------------------------------------------------- */
+/* ---- ports
+ * ------------------------------------------------------------------------------------------- */
 
 static struct sv_host_port *port_find(struct sv_host_state *state, __u32 name)
 {
@@ -108,10 +109,9 @@ static int mark_peer_xdp(struct sv_compile *c, const struct sv_net_trunk *trunk,
 		port_find(c->out, sv_names_find(c->names, here->port[trunk->port[end]].name));
 	struct sv_host_state state = { 0 };
 	struct sv_names names = { 0 };
-	struct sv_compile peer = { .out = &state,
-				   .names = &names,
-				   .net = c->net,
-				   .host = trunk->host[!end] };
+	struct sv_compile peer = {
+		.out = &state, .names = &names, .net = c->net, .host = trunk->host[!end]
+	};
 	int rc;
 
 	if (!port || port->xdp)
@@ -143,7 +143,8 @@ static int compile_xdp(struct sv_compile *c)
 	return 0;
 }
 
-/* ---- VNodes -------------------------------------------------------------------------------------------- */
+/* ---- VNodes
+ * -------------------------------------------------------------------------------------------- */
 
 static int strv_dup(char ***out, char *const *strv)
 {
@@ -196,8 +197,7 @@ static int spec_dup(struct sv_vnode_spec *to, const struct sv_vnode_spec *from)
 
 static int compile_vnode(struct sv_compile *c, const struct sv_net_vnode *vnode)
 {
-	struct sv_host_vnode *out =
-		sv_grow(&c->out->vnode, &c->out->n_vnode, sizeof(*out));
+	struct sv_host_vnode *out = sv_grow(&c->out->vnode, &c->out->n_vnode, sizeof(*out));
 
 	if (!out || spec_dup(&out->spec, &vnode->spec))
 		return -ENOMEM;
@@ -258,7 +258,8 @@ static int finish_vnodes(struct sv_compile *c)
 	return 0;
 }
 
-/* ---- sessions and groups ------------------------------------------------------------------------------ */
+/* ---- sessions and groups
+ * ------------------------------------------------------------------------------ */
 
 static bool taps_here(const struct sv_compile *c, const struct sv_net_session *session)
 {

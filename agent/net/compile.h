@@ -38,7 +38,8 @@ int sv_compile_attachments(struct sv_compile *c);
 void sv_compile_fini(struct sv_compile *c);
 int sv_compile_locals(struct sv_compile *c);
 
-/* What an attachment leads to: the segment of its own VNet, or of every member of an edge's group. */
+/* What an attachment leads to: the segment of its own VNet, or of every member of an edge's group.
+ */
 struct sv_view {
 	const struct sv_local *local;
 	size_t own; /* index of the attachment's own member */

@@ -40,9 +40,9 @@ static const struct sv_net_vnet *asks_for(const struct sv_compile *c,
 
 static const char *list_of(const struct sv_net_vnet *vnet)
 {
-	return vnet->kind == SV_VNET_SHADOW  ? "shadows" :
-	       vnet->kind == SV_VNET_MONITOR ? "monitors" :
-					       "vnets";
+	return vnet->kind == SV_VNET_SHADOW    ? "shadows"
+	       : vnet->kind == SV_VNET_MONITOR ? "monitors"
+					       : "vnets";
 }
 
 static uint32_t most_mtu(const struct sv_compile *c, const struct sv_attach_plan *a)

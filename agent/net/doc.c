@@ -62,7 +62,8 @@ int sv_doc_commit(cJSON *doc, cJSON *work, struct sv_problems *problems, struct 
 	return 0;
 }
 
-/* ---- what a change takes with it ------------------------------------------------------------------ */
+/* ---- what a change takes with it
+ * ------------------------------------------------------------------ */
 
 /* Deletes the members of doc[list] whose `key` says `value`. */
 static void drop_where(cJSON *doc, const char *list, const char *key, const char *value)
@@ -90,8 +91,7 @@ void sv_doc_drop_monitors(cJSON *doc)
 		const cJSON *session;
 		bool used = false;
 
-		cJSON_ArrayForEach(session, sv_json_get(doc, "sessions"))
-		{
+		cJSON_ArrayForEach (session, sv_json_get(doc, "sessions")) {
 			const char *to = sv_json_str(session, "to");
 
 			used |= to && !strcmp(to, monitor->string);
@@ -133,7 +133,8 @@ void sv_doc_drop_vnet(cJSON *doc, const char *name)
 	sv_json_del(sv_json_get(sv_json_get(doc, "network"), "vnets"), name);
 }
 
-/* ---- groups as "alloc" knows them: also of a document that is being changed -------------------------- */
+/* ---- groups as "alloc" knows them: also of a document that is being changed
+ * -------------------------- */
 
 const cJSON *sv_doc_group(const cJSON *doc, const char *group)
 {
@@ -149,7 +150,7 @@ const cJSON *sv_doc_group_of(const cJSON *doc, const char *vnet)
 {
 	const cJSON *group;
 
-	cJSON_ArrayForEach(group, sv_json_get(sv_json_get(doc, "alloc"), "groups"))
+	cJSON_ArrayForEach (group, sv_json_get(sv_json_get(doc, "alloc"), "groups"))
 		if (sv_json_get(sv_json_get(group, "roles"), vnet))
 			return group;
 	return NULL;
@@ -166,8 +167,8 @@ const char *sv_doc_live_shadow(const cJSON *doc, const char *group)
 	const cJSON *flip = sv_json_get(sv_json_get(doc, "flips"), group);
 	const char *kind = sv_json_str(flip, "kind") ?: "", *to = sv_json_str(flip, "to");
 	const char *from = sv_json_str(flip, "from");
-	bool open = !strcmp(kind, "flip") && (sv_json_num(flip, "until_us") ||
-					      sv_json_num(flip, "at_us"));
+	bool open = !strcmp(kind, "flip") &&
+		    (sv_json_num(flip, "until_us") || sv_json_num(flip, "at_us"));
 
 	if (sv_doc_is_shadow(doc, to) && sv_doc_is_member(doc, group, to))
 		return to;
@@ -182,20 +183,22 @@ int sv_doc_check_live(const cJSON *doc, const char *group, struct sv_err *err)
 
 	if (!shadow)
 		return 0;
-	return sv_err_set(err, -EBUSY,
-			  "shadow %s is heard in group %s, or waits to be: flip back, or keep it with "
-			  "`svnet shadow finish %s`",
-			  shadow, group, group);
+	return sv_err_set(
+		err, -EBUSY,
+		"shadow %s is heard in group %s, or waits to be: flip back, or keep it with "
+		"`svnet shadow finish %s`",
+		shadow, group, group);
 }
 
-/* ---- apply and delete ---------------------------------------------------------------------------------- */
+/* ---- apply and delete
+ * ---------------------------------------------------------------------------------- */
 
 /* Shadows and sessions whose VNet the new network file no longer has. */
 static void drop_gone(cJSON *work, const cJSON *old)
 {
 	const cJSON *vnets = sv_json_get(sv_json_get(work, "network"), "vnets"), *vnet;
 
-	cJSON_ArrayForEach(vnet, sv_json_get(sv_json_get(old, "network"), "vnets"))
+	cJSON_ArrayForEach (vnet, sv_json_get(sv_json_get(old, "network"), "vnets"))
 		if (!sv_json_get(vnets, vnet->string)) {
 			drop_shadows_of(work, vnet->string);
 			drop_where(work, "sessions", "of", vnet->string);
@@ -207,8 +210,7 @@ static int check_busy(const cJSON *doc, const cJSON *work, struct sv_err *err)
 {
 	const cJSON *group;
 
-	cJSON_ArrayForEach(group, sv_json_get(sv_json_get(doc, "alloc"), "groups"))
-	{
+	cJSON_ArrayForEach (group, sv_json_get(sv_json_get(doc, "alloc"), "groups")) {
 		const char *shadow = sv_doc_live_shadow(doc, group->string);
 
 		if (shadow && !sv_doc_is_member(work, group->string, shadow))

@@ -19,9 +19,8 @@
  *	  "monitors": { "Moni": { "override": {…} } },
  *	  "flips":    { "A": { "id": 7, "kind": "flip", "to": "B", "from": "A", "at_us": 0,
  *	                       "until_us": 0 } },
- *	  "alloc":    { "vlans": {"A/l12": 100}, "ports": {"A/r1/eth0": {"port": "sv3", "mac": "…"}},
- *	                "groups": {"A": {"slot": 0, "roles": {"A": 1, "B": 2}}},
- *	                "sessions": {"moni-A": 1} } }
+ *	  "alloc":    { "vlans": {"A/l12": 100}, "ports": {"A/r1/eth0": {"port": "sv3", "mac":
+ *"…"}}, "groups": {"A": {"slot": 0, "roles": {"A": 1, "B": 2}}}, "sessions": {"moni-A": 1} } }
  *
  * What is in "alloc" was chosen once and is never chosen again while its object lives. Every change
  * ends with sv_doc_allocate(), so a document that is in the store is always complete.
@@ -33,7 +32,8 @@
  * only a production VNet.
  */
 
-/* Every bad value of a document, as "path: what is wrong, what to do", one a line, owned by the caller. */
+/* Every bad value of a document, as "path: what is wrong, what to do", one a line, owned by the
+ * caller. */
 struct sv_problems {
 	char **line;
 	size_t n;
@@ -42,7 +42,8 @@ void sv_problems_fini(struct sv_problems *problems);
 
 /* Replaces the network file: refused whole with -EINVAL and all problems. Shadows, sessions and
  * flips of VNets that are no longer there go; -EBUSY when a shadow is live. */
-int sv_doc_apply(cJSON *doc, const cJSON *network, struct sv_problems *problems, struct sv_err *err);
+int sv_doc_apply(cJSON *doc, const cJSON *network, struct sv_problems *problems,
+		 struct sv_err *err);
 
 /* A production VNet with its shadows, the sessions on any of them and the groups of its own. -EBUSY
  * while a shadow of it is live: finish that first. */
@@ -63,7 +64,8 @@ struct sv_doc_session {
 	const char *name, *of;
 	const char *direction; /* "in", "out", "both" */
 	const char *const *at; /* points, NULL-terminated; NULL: all */
-	const char *to; /* "MONITOR" or "MONITOR:INTERFACE"; NULL: a monitoring VNet of its own name */
+	const char
+		*to; /* "MONITOR" or "MONITOR:INTERFACE"; NULL: a monitoring VNet of its own name */
 };
 int sv_doc_session_start(cJSON *doc, const struct sv_doc_session *session,
 			 struct sv_problems *problems, struct sv_err *err);
@@ -73,7 +75,8 @@ int sv_doc_session_stop(cJSON *doc, const char *name, struct sv_err *err);
 /*
  * A gate operation for all hosts with an edge of the group: "flip", "confirm", "rollback", "hold".
  * at_us, until_us: CLOCK_BOOTTIME, 0 = now, no confirmation asked. `live` is who is live now.
- * The record's id is higher than any before it. to = NULL for confirm, rollback, hold; live = NULL or
+ * The record's id is higher than any before it. to = NULL for confirm, rollback, hold; live = NULL
+ * or
  * "" when nobody is heard. confirm is refused (-ETIME) when the flip is not in force (any more);
  * rollback goes back to who was heard before the last operation, also from a hold.
  *
@@ -83,7 +86,8 @@ int sv_doc_session_stop(cJSON *doc, const char *name, struct sv_err *err);
 int sv_doc_flip(cJSON *doc, const char *group, const char *kind, const char *to, const char *live,
 		uint64_t at_us, uint64_t until_us, struct sv_err *err);
 
-/* Completes "alloc" for everything in the document and forgets what is gone. -ENOSPC: which pool. */
+/* Completes "alloc" for everything in the document and forgets what is gone. -ENOSPC: which pool.
+ */
 int sv_doc_allocate(cJSON *doc, struct sv_problems *problems, struct sv_err *err);
 
 #endif

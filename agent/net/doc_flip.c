@@ -6,7 +6,8 @@
 
 /* Orders to the gates: one record a group, the last one. */
 
-/* ---- the record ----------------------------------------------------------------------------------------- */
+/* ---- the record
+ * ----------------------------------------------------------------------------------------- */
 
 static int order_fill(cJSON *record, const char *kind, const char *to, const char *from,
 		      uint64_t at_us, uint64_t until_us)
@@ -37,13 +38,14 @@ int sv_doc_order(cJSON *doc, const char *group, const char *kind, const char *to
 	return 0;
 }
 
-/* ---- members that left ------------------------------------------------------------------------------------ */
+/* ---- members that left
+ * ------------------------------------------------------------------------------------ */
 
 static const char *production_of(const cJSON *doc, const char *group)
 {
 	const cJSON *role;
 
-	cJSON_ArrayForEach(role, sv_json_get(sv_doc_group(doc, group), "roles"))
+	cJSON_ArrayForEach (role, sv_json_get(sv_doc_group(doc, group), "roles"))
 		if (!sv_doc_is_shadow(doc, role->string))
 			return role->string;
 	return NULL;
@@ -75,10 +77,9 @@ int sv_doc_settle_flips(cJSON *work, const cJSON *old, struct sv_err *err)
 	const cJSON *group;
 
 	drop_orders(work);
-	cJSON_ArrayForEach(group, sv_json_get(sv_json_get(work, "alloc"), "groups"))
-	{
-		const char *name = sv_doc_group(old, group->string) ? heard(old, group->string) :
-								      NULL;
+	cJSON_ArrayForEach (group, sv_json_get(sv_json_get(work, "alloc"), "groups")) {
+		const char *name =
+			sv_doc_group(old, group->string) ? heard(old, group->string) : NULL;
 		int rc;
 
 		if (!name || !name[0] || sv_doc_is_member(work, group->string, name))
@@ -91,7 +92,8 @@ int sv_doc_settle_flips(cJSON *work, const cJSON *old, struct sv_err *err)
 	return 0;
 }
 
-/* ---- operations --------------------------------------------------------------------------------------------- */
+/* ---- operations
+ * --------------------------------------------------------------------------------------------- */
 
 struct order {
 	const char *group, *to, *live;
@@ -104,13 +106,12 @@ static int no_member(const cJSON *doc, const struct order *o, struct sv_err *err
 	char names[256] = "";
 	const cJSON *role;
 
-	cJSON_ArrayForEach(role, sv_json_get(sv_doc_group(doc, o->group), "roles"))
-	{
+	cJSON_ArrayForEach (role, sv_json_get(sv_doc_group(doc, o->group), "roles")) {
 		strncat(names, names[0] ? ", " : "", sizeof(names) - strlen(names) - 1);
 		strncat(names, role->string, sizeof(names) - strlen(names) - 1);
 	}
-	return sv_err_set(err, -EINVAL, "\"%s\" is not in group %s: its members are %s", o->to ?: "",
-			  o->group, names);
+	return sv_err_set(err, -EINVAL, "\"%s\" is not in group %s: its members are %s",
+			  o->to ?: "", o->group, names);
 }
 
 static int order_flip(cJSON *doc, const struct order *o, struct sv_err *err)
@@ -118,7 +119,8 @@ static int order_flip(cJSON *doc, const struct order *o, struct sv_err *err)
 	if (!sv_doc_is_member(doc, o->group, o->to))
 		return no_member(doc, o, err);
 	if (o->live && !strcmp(o->live, o->to))
-		return sv_err_set(err, -EALREADY, "%s is live in group %s already", o->to, o->group);
+		return sv_err_set(err, -EALREADY, "%s is live in group %s already", o->to,
+				  o->group);
 	if (o->until_us && o->until_us <= o->at_us)
 		return sv_err_set(err, -EINVAL,
 				  "the time to confirm ends before the flip: choose a later one");
@@ -134,10 +136,11 @@ static int order_confirm(cJSON *doc, const struct order *o, struct sv_err *err)
 		return sv_err_set(err, -EINVAL, "group %s has no flip that waits to be confirmed",
 				  o->group);
 	if (!o->live || strcmp(o->live, to))
-		return sv_err_set(err, -ETIME,
-				  "%s is not live in group %s: its time to confirm is over, or the flip "
-				  "is still to come",
-				  to, o->group);
+		return sv_err_set(
+			err, -ETIME,
+			"%s is not live in group %s: its time to confirm is over, or the flip "
+			"is still to come",
+			to, o->group);
 	return sv_doc_order(doc, o->group, "confirm", to, from, 0, 0, err);
 }
 
@@ -148,8 +151,9 @@ static int order_rollback(cJSON *doc, const struct order *o, struct sv_err *err)
 	if (!kind || !strcmp(kind, "rollback") || !from || !from[0])
 		return sv_err_set(err, -EINVAL, "group %s has nothing to go back to", o->group);
 	if (!sv_doc_is_member(doc, o->group, from))
-		return sv_err_set(err, -ENOENT, "%s, which was live before, is no longer in group %s",
-				  from, o->group);
+		return sv_err_set(err, -ENOENT,
+				  "%s, which was live before, is no longer in group %s", from,
+				  o->group);
 	return sv_doc_order(doc, o->group, "rollback", from, o->live, 0, 0, err);
 }
 

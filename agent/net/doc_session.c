@@ -16,10 +16,11 @@ static int split_target(const struct sv_doc_session *session, char *monitor, cha
 	if (!len || len >= SV_NAME)
 		return sv_err_set(err, -EINVAL, "\"%s\" is not MONITOR or MONITOR:INTERFACE", to);
 	if (!name[0] || strlen(name) > 15)
-		return sv_err_set(err, -EINVAL,
-				  "\"%s\" is no interface name of 1 … 15 characters: give a shorter one "
-				  "with --to %.*s:INTERFACE",
-				  name, (int)len, to);
+		return sv_err_set(
+			err, -EINVAL,
+			"\"%s\" is no interface name of 1 … 15 characters: give a shorter one "
+			"with --to %.*s:INTERFACE",
+			name, (int)len, to);
 	memcpy(monitor, to, len);
 	monitor[len] = 0;
 	strcpy(iface, name);
@@ -36,9 +37,10 @@ static int check_names(const cJSON *doc, const struct sv_doc_session *session, c
 	if (!sv_json_get(vnets, session->of) && !sv_doc_is_shadow(doc, session->of))
 		return sv_err_set(err, -ENOENT, "there is no VNet %s to monitor", session->of);
 	if (sv_json_get(vnets, monitor) || sv_doc_is_shadow(doc, monitor))
-		return sv_err_set(err, -EEXIST,
-				  "%s is a VNet that is not for monitoring: choose another with --to",
-				  monitor);
+		return sv_err_set(
+			err, -EEXIST,
+			"%s is a VNet that is not for monitoring: choose another with --to",
+			monitor);
 	return 0;
 }
 

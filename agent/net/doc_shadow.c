@@ -4,7 +4,8 @@
 
 #include "doc_change.h"
 
-/* ---- start, update ------------------------------------------------------------------------------------------ */
+/* ---- start, update
+ * ------------------------------------------------------------------------------------------ */
 
 static cJSON *vnets_of(const cJSON *doc)
 {
@@ -50,7 +51,7 @@ static cJSON *join_patches(const cJSON *first, const cJSON *second)
 	out = cJSON_Duplicate(first, true);
 	if (!out)
 		return NULL;
-	cJSON_ArrayForEach(item, second)
+	cJSON_ArrayForEach (item, second)
 		if (sv_json_set(out, item->string,
 				join_patches(sv_json_get(first, item->string), item)))
 			return NULL;
@@ -78,13 +79,15 @@ int sv_doc_shadow_update(cJSON *doc, const char *name, const cJSON *override,
 	return sv_doc_commit(doc, work, problems, err);
 }
 
-/* ---- finish ---------------------------------------------------------------------------------------------------- */
+/* ---- finish
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static const char *production_name(const cJSON *doc, const char *group)
 {
 	const cJSON *role;
 
-	cJSON_ArrayForEach(role, sv_json_get(sv_doc_group(doc, group), "roles"))
+	cJSON_ArrayForEach (role, sv_json_get(sv_doc_group(doc, group), "roles"))
 		if (!sv_doc_is_shadow(doc, role->string))
 			return role->string;
 	return NULL;
@@ -93,8 +96,8 @@ static const char *production_name(const cJSON *doc, const char *group)
 /* The shadow's own configuration, as the loader would spell it out. */
 static int promote(cJSON *work, const char *name, const char *of)
 {
-	const cJSON *override = sv_json_get(sv_json_get(sv_json_get(work, "shadows"), name),
-					    "override");
+	const cJSON *override =
+		sv_json_get(sv_json_get(sv_json_get(work, "shadows"), name), "override");
 	const cJSON *base = sv_json_get(vnets_of(work), of);
 	cJSON *merged = override ? sv_json_merge(base, override) : cJSON_Duplicate(base, true);
 
@@ -115,7 +118,7 @@ static void drop_others(cJSON *work, const cJSON *roles, const char *keep)
 {
 	const cJSON *role;
 
-	cJSON_ArrayForEach(role, roles)
+	cJSON_ArrayForEach (role, roles)
 		if (strcmp(role->string, keep))
 			sv_doc_drop_shadow(work, role->string);
 }
@@ -146,7 +149,8 @@ int sv_doc_shadow_finish(cJSON *doc, const char *group, const char *live, struct
 		rc = sv_err_set(err, -ENOENT, "group %s has no shadow", group);
 	else if (!live || !sv_json_get(roles, live))
 		rc = sv_err_set(err, -EBUSY,
-				"nobody is live in group %s, so nobody can be kept: flip first", group);
+				"nobody is live in group %s, so nobody can be kept: flip first",
+				group);
 	rc = rc ?: sv_doc_begin(&work, doc, err);
 	if (rc)
 		return rc;

@@ -4,7 +4,8 @@
 
 #include "internal.h"
 
-/* ---- shadows ------------------------------------------------------------------------------------ */
+/* ---- shadows ------------------------------------------------------------------------------------
+ */
 
 static void load_shadow(struct sv_load *l, const struct sv_path *at, const cJSON *shadow,
 			const cJSON *network)
@@ -37,11 +38,12 @@ void sv_load_shadows(struct sv_load *l, const cJSON *doc)
 	const cJSON *shadows = sv_json_get(doc, "shadows"), *shadow;
 	const struct sv_path *at = SV_PATH(NULL, "shadows");
 
-	cJSON_ArrayForEach(shadow, shadows)
+	cJSON_ArrayForEach (shadow, shadows)
 		load_shadow(l, SV_PATH(at, shadow->string), shadow, sv_json_get(doc, "network"));
 }
 
-/* ---- monitoring VNets ------------------------------------------------------------------------- */
+/* ---- monitoring VNets -------------------------------------------------------------------------
+ */
 
 /* Which hosts the VNets that a monitor watches span. */
 static bool monitor_hosts(const struct sv_net *net, const cJSON *sessions, const char *monitor,
@@ -50,8 +52,7 @@ static bool monitor_hosts(const struct sv_net *net, const cJSON *sessions, const
 	const cJSON *session;
 	bool any = false;
 
-	cJSON_ArrayForEach(session, sessions)
-	{
+	cJSON_ArrayForEach (session, sessions) {
 		const char *of = sv_json_str(session, "of"), *to = sv_json_str(session, "to");
 		int v = of ? sv_net_find_vnet(net, of) : -1;
 
@@ -152,8 +153,7 @@ static int monitor_ifaces(const struct sv_net *net, cJSON *json, const cJSON *se
 	cJSON *vnodes = sv_json_object(json, "vnodes");
 	const cJSON *session;
 
-	cJSON_ArrayForEach(session, sessions)
-	{
+	cJSON_ArrayForEach (session, sessions) {
 		const char *of = sv_json_str(session, "of"), *to = sv_json_str(session, "to");
 		const char *iface = sv_json_str(session, "interface");
 		int v = of ? sv_net_find_vnet(net, of) : -1;
@@ -234,10 +234,9 @@ void sv_load_monitors(struct sv_load *l, const cJSON *doc)
 	const cJSON *monitors = sv_json_get(doc, "monitors"), *monitor, *session;
 	const struct sv_path *at = SV_PATH(NULL, "monitors");
 
-	cJSON_ArrayForEach(monitor, monitors)
+	cJSON_ArrayForEach (monitor, monitors)
 		load_monitor(l, SV_PATH(at, monitor->string), doc, monitor->string);
-	cJSON_ArrayForEach(session, sv_json_get(doc, "sessions"))
-	{
+	cJSON_ArrayForEach (session, sv_json_get(doc, "sessions")) {
 		const char *of = sv_json_str(session, "of"), *to = sv_json_str(session, "to");
 		const char *iface = sv_json_str(session, "interface");
 		int v = of ? sv_net_find_vnet(l->net, of) : -1;

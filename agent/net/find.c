@@ -4,13 +4,13 @@
 #include "internal.h"
 
 /* The index of the element whose `member` equals name, or -1. */
-#define FIND(array, count, member, what)                               \
-	({                                                             \
-		int _found = -1;                                       \
-		for (size_t _i = 0; _i < (count) && _found < 0; _i++)  \
-			if (!strcmp((array)[_i].member, (what)))       \
-				_found = (int)_i;                      \
-		_found;                                                \
+#define FIND(array, count, member, what)                                                           \
+	({                                                                                         \
+		int _found = -1;                                                                   \
+		for (size_t _i = 0; _i < (count) && _found < 0; _i++)                              \
+			if (!strcmp((array)[_i].member, (what)))                                   \
+				_found = (int)_i;                                                  \
+		_found;                                                                            \
 	})
 
 int sv_net_find_host(const struct sv_net *net, const char *name)

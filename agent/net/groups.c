@@ -61,7 +61,7 @@ void sv_load_groups(struct sv_load *l, const cJSON *network)
 	struct sv_net *net = l->net;
 
 	if (groups && sv_load_members(l, at, groups, NULL))
-		cJSON_ArrayForEach(group, groups)
+		cJSON_ArrayForEach (group, groups)
 			load_group(l, SV_PATH(at, group->string), group);
 	for (size_t v = 0; v < net->n_vnet; v++)
 		if (net->vnet[v].kind == SV_VNET_PRODUCTION && net->vnet[v].group < 0 &&

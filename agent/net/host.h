@@ -25,7 +25,8 @@ struct sv_host_port {
 	__u32 name;
 	enum sv_port_role role;
 	bool xdp; /* some attachment here, or one that leads here, is served by XDP */
-	bool made; /* desired: a VNode driver makes the device; else it must be there: see `missing` */
+	bool made; /* desired: a VNode driver makes the device; else it must be there: see `missing`
+		    */
 	bool missing; /* desired, by sv_host_resolve(): not made by us and not there */
 	bool up;
 	bool exists; /* actual: the device is there. desired: true */
@@ -90,26 +91,28 @@ void sv_host_tiers(struct sv_host_state *state, const struct sv_net *net, const 
 int sv_host_resolve(struct sv_host_state *desired, const struct sv_host_state *actual,
 		    struct sv_err *err);
 
-/* ---- the plan ---------------------------------------------------------------------------------- */
+/* ---- the plan ----------------------------------------------------------------------------------
+ */
 
-/* The one table of operations: X(enumerator, name). Their order here is not their order in a plan. */
-#define SV_OPS(X)                                                                         \
-	X(GATE_HOLD, "gate-hold") /* a new group starts with HOLD */                      \
-	X(VNODE_DEFINE, "vnode-define")                                                   \
-	X(VNODE_CLONE, "vnode-clone")                                                     \
-	X(VNODE_UPDATE, "vnode-update")                                                   \
-	X(VNODE_TIER, "vnode-tier")                                                       \
-	X(VNODE_START, "vnode-start")                                                     \
-	X(VNODE_DESTROY, "vnode-destroy")                                                 \
-	X(PORT_ATTACH, "port-attach") /* programs on, offloads set; also to change XDP */ \
-	X(PORT_UP, "port-up")                                                             \
-	X(PORT_DOWN, "port-down")                                                         \
-	X(PORT_DETACH, "port-detach")                                                     \
-	X(SESSION_SET, "session-set")                                                     \
-	X(SESSION_DEL, "session-del")                                                     \
-	X(ATTACH_SET, "attach-set") /* one operation for all of them: a batch */          \
-	X(ATTACH_DEL, "attach-del")                                                       \
-	X(GATE_OPEN, "gate-open") /* a fresh group to its confirmed role */              \
+/* The one table of operations: X(enumerator, name). Their order here is not their order in a plan.
+ */
+#define SV_OPS(X)                                                                                  \
+	X(GATE_HOLD, "gate-hold") /* a new group starts with HOLD */                               \
+	X(VNODE_DEFINE, "vnode-define")                                                            \
+	X(VNODE_CLONE, "vnode-clone")                                                              \
+	X(VNODE_UPDATE, "vnode-update")                                                            \
+	X(VNODE_TIER, "vnode-tier")                                                                \
+	X(VNODE_START, "vnode-start")                                                              \
+	X(VNODE_DESTROY, "vnode-destroy")                                                          \
+	X(PORT_ATTACH, "port-attach") /* programs on, offloads set; also to change XDP */          \
+	X(PORT_UP, "port-up")                                                                      \
+	X(PORT_DOWN, "port-down")                                                                  \
+	X(PORT_DETACH, "port-detach")                                                              \
+	X(SESSION_SET, "session-set")                                                              \
+	X(SESSION_DEL, "session-del")                                                              \
+	X(ATTACH_SET, "attach-set") /* one operation for all of them: a batch */                   \
+	X(ATTACH_DEL, "attach-del")                                                                \
+	X(GATE_OPEN, "gate-open") /* a fresh group to its confirmed role */                        \
 	X(GATE_CLEAR, "gate-clear") /* of the actual state: a group that is gone, words to 0 */
 
 #define SV_OP_ENUM(id, name) SV_OP_##id,
@@ -139,8 +142,8 @@ void sv_plan_fini(struct sv_plan *plan);
  *	what comes  gates of new groups hold; VNodes defined (host sides down); programs attached;
  *	            sessions; attachments; ports up; VNodes started; fresh gates to their role
  *
- * An attachment that stays is changed in place, in one batch with the new ones; deletions of devices
- * happen only after no attachment names them.
+ * An attachment that stays is changed in place, in one batch with the new ones; deletions of
+ *devices happen only after no attachment names them.
  */
 int sv_plan_make(struct sv_plan *plan, const struct sv_host_state *desired,
 		 const struct sv_host_state *actual, struct sv_err *err);

@@ -7,9 +7,11 @@
 
 /* What the files of this folder share, and nobody else needs. */
 
-/* ---- problems.c: where in a document something is wrong --------------------------------------- */
+/* ---- problems.c: where in a document something is wrong ---------------------------------------
+ */
 
-/* A path from the root, built on the stack on the way down; the root has up = NULL and key = NULL. */
+/* A path from the root, built on the stack on the way down; the root has up = NULL and key = NULL.
+ */
 struct sv_path {
 	const struct sv_path *up;
 	const char *key;
@@ -36,7 +38,8 @@ cJSON *sv_json_merge(const cJSON *target, const cJSON *patch);
 void sv_json_cleanup(cJSON **json);
 #define _cleanup_json_ _cleanup_(sv_json_cleanup)
 
-/* ---- load.c ------------------------------------------------------------------------------------ */
+/* ---- load.c ------------------------------------------------------------------------------------
+ */
 
 /* One more zeroed element at the end of an array. NULL: out of memory. */
 void *sv_grow(void *array_ptr, size_t *n, size_t size);
@@ -99,7 +102,8 @@ int sv_tree_bfs(const struct sv_net *net, int root, int *up, int *dist);
 /* From "alloc" into the net. With problems: what is missing is one. */
 int sv_alloc_fill(struct sv_net *net, const cJSON *doc, struct sv_problems *problems);
 
-/* ---- find ------------------------------------------------------------------------------------- */
+/* ---- find -------------------------------------------------------------------------------------
+ */
 
 int sv_net_find_host(const struct sv_net *net, const char *name);
 int sv_net_find_port(const struct sv_net_host *host, const char *name);

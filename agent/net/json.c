@@ -53,8 +53,7 @@ static int merge_members(cJSON *out, const cJSON *patch)
 {
 	const cJSON *change;
 
-	cJSON_ArrayForEach(change, patch)
-	{
+	cJSON_ArrayForEach (change, patch) {
 		cJSON *merged;
 
 		if (cJSON_IsNull(change)) {

@@ -64,7 +64,7 @@ static void load_vnets(struct sv_load *l, const cJSON *network)
 
 	if (vnets && !cJSON_IsObject(vnets))
 		return sv_load_bad(l, at, "must be an object of VNets by name");
-	cJSON_ArrayForEach(vnet, vnets)
+	cJSON_ArrayForEach (vnet, vnets)
 		sv_load_vnet(l, SV_PATH(at, vnet->string), vnet->string, vnet, SV_VNET_PRODUCTION,
 			     -1);
 }

@@ -25,8 +25,7 @@ bool sv_load_members(struct sv_load *l, const struct sv_path *at, const cJSON *o
 		sv_load_bad(l, at, "must be an object");
 		return false;
 	}
-	cJSON_ArrayForEach(member, object)
-	{
+	cJSON_ArrayForEach (member, object) {
 		if (known && !is_known(member->string, known))
 			sv_load_bad(l, SV_PATH(at, member->string), "is not a known member");
 		else if (sv_json_get(object, member->string) != member)
@@ -183,7 +182,7 @@ static void load_host(struct sv_load *l, const struct sv_path *at, const cJSON *
 	strcpy(host->name, json->string);
 	if (!ports || !sv_load_members(l, below, ports, NULL))
 		return;
-	cJSON_ArrayForEach(port, ports)
+	cJSON_ArrayForEach (port, ports)
 		load_port(l, SV_PATH(below, port->string), index, port);
 }
 
@@ -194,8 +193,8 @@ bool sv_load_host_port(struct sv_load *l, const struct sv_path *at, const cJSON 
 	char host_name[SV_NAME], port_name[16];
 	const char *text = cJSON_GetStringValue(item);
 
-	if (!text || sv_parse_pair(text, host_name, sizeof(host_name), port_name,
-				   sizeof(port_name))) {
+	if (!text ||
+	    sv_parse_pair(text, host_name, sizeof(host_name), port_name, sizeof(port_name))) {
 		sv_load_bad(l, at, "must be \"HOST:PORT\"");
 		return false;
 	}
@@ -256,8 +255,7 @@ static void load_trunks(struct sv_load *l, const cJSON *links)
 
 	if (links && !cJSON_IsArray(links))
 		return sv_load_bad(l, at, "must be an array of pairs of trunks");
-	cJSON_ArrayForEach(link, links)
-	{
+	cJSON_ArrayForEach (link, links) {
 		snprintf(key, sizeof(key), "[%d]", i++);
 		load_trunk(l, SV_PATH(at, key), link);
 	}
@@ -285,7 +283,7 @@ void sv_load_substrate(struct sv_load *l, const cJSON *network)
 
 	if (!sv_load_members(l, at, hosts, NULL))
 		return;
-	cJSON_ArrayForEach(host, hosts)
+	cJSON_ArrayForEach (host, hosts)
 		load_host(l, SV_PATH(at, host->string), host);
 	load_trunks(l, sv_json_get(network, "links"));
 	load_vlans(l, sv_json_get(network, "vlans"));

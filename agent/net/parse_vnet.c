@@ -18,9 +18,9 @@ static const char *check_sysctl(const char *text)
 	const char *equals = strchr(text, '=');
 
 	return !equals || equals == text || strchr(text, '\n') || strstr(text, "..") ||
-			       text[0] == '/' ?
-		       "must be \"NAME=VALUE\"" :
-		       NULL;
+			       text[0] == '/'
+		       ? "must be \"NAME=VALUE\""
+		       : NULL;
 }
 
 static const char *check_arg(const char *text)
@@ -68,8 +68,7 @@ static void load_strings(struct sv_load *l, const struct sv_path *at, const cJSO
 		l->nomem = true;
 		return;
 	}
-	cJSON_ArrayForEach(item, array)
-	{
+	cJSON_ArrayForEach (item, array) {
 		const char *text = cJSON_GetStringValue(item);
 		const char *wrong = text && text[0] ? check(text) : "must be a string";
 		char index[16];
@@ -95,8 +94,8 @@ static void load_iface_members(struct sv_load *l, const struct sv_path *at, cons
 	if (mac && sv_parse_mac(mac, iface->mac))
 		sv_load_bad(l, SV_PATH(at, "mac"), "\"%s\" is not a unicast MAC address", mac);
 	if (rate && sv_parse_rate(rate, &iface->rate_kbit))
-		sv_load_bad(l, SV_PATH(at, "rate"), "\"%s\" is not a rate, \"20mbit\" or \"500kbit\"",
-			    rate);
+		sv_load_bad(l, SV_PATH(at, "rate"),
+			    "\"%s\" is not a rate, \"20mbit\" or \"500kbit\"", rate);
 	if (device && !external)
 		sv_load_bad(l, SV_PATH(at, "device"), "is only for the driver \"external\"");
 	else if (external && !device)
@@ -130,7 +129,7 @@ static void load_ifaces(struct sv_load *l, const struct sv_path *at, const cJSON
 
 	if (!ifaces || !sv_load_members(l, at, ifaces, NULL))
 		return;
-	cJSON_ArrayForEach(iface, ifaces)
+	cJSON_ArrayForEach (iface, ifaces)
 		load_iface(l, SV_PATH(at, iface->string), iface, vnode);
 }
 
@@ -155,8 +154,9 @@ static void load_vnode_place(struct sv_load *l, const struct sv_path *at, const 
 static void load_vnode(struct sv_load *l, const struct sv_path *at, const cJSON *json,
 		       struct sv_net_vnet *vnet)
 {
-	static const char *const known[] = { "host",	"driver", "interfaces", "routes",     "sysctls",
-					     "tc",	"program", "nftables",	"cpu_weight", NULL };
+	static const char *const known[] = { "host",	   "driver", "interfaces", "routes",
+					     "sysctls",	   "tc",     "program",	   "nftables",
+					     "cpu_weight", NULL };
 	struct sv_net_vnode *vnode;
 	const char *nft;
 
@@ -169,9 +169,9 @@ static void load_vnode(struct sv_load *l, const struct sv_path *at, const cJSON 
 	}
 	strcpy(vnode->spec.vnet, vnet->name);
 	strcpy(vnode->spec.name, json->string);
-	vnode->spec.tier = vnet->kind == SV_VNET_MONITOR ? SV_TIER_MONITOR :
-			   vnet->kind == SV_VNET_SHADOW	 ? SV_TIER_SHADOW :
-							   SV_TIER_PRODUCTION;
+	vnode->spec.tier = vnet->kind == SV_VNET_MONITOR  ? SV_TIER_MONITOR
+			   : vnet->kind == SV_VNET_SHADOW ? SV_TIER_SHADOW
+							  : SV_TIER_PRODUCTION;
 	load_vnode_place(l, at, json, vnode);
 	load_ifaces(l, SV_PATH(at, "interfaces"), sv_json_get(json, "interfaces"), vnode);
 	load_strings(l, at, json, "routes", check_line, &vnode->spec.routes);
@@ -192,8 +192,8 @@ static void load_end(struct sv_load *l, const struct sv_path *at, const cJSON *i
 	struct sv_net_end *end;
 	int vnode, iface, other;
 
-	if (!text || sv_parse_pair(text, vnode_name, sizeof(vnode_name), iface_name,
-				   sizeof(iface_name)))
+	if (!text ||
+	    sv_parse_pair(text, vnode_name, sizeof(vnode_name), iface_name, sizeof(iface_name)))
 		return sv_load_bad(l, at, "must be \"VNODE:INTERFACE\"");
 	vnode = sv_net_find_vnode(vnet, vnode_name);
 	if (vnode < 0)
@@ -223,8 +223,7 @@ static void load_ends(struct sv_load *l, const struct sv_path *at, const cJSON *
 	if (!cJSON_IsArray(ends) || (size_t)cJSON_GetArraySize(ends) < min)
 		return sv_load_bad(l, at, "must be an array of %zu or more \"VNODE:INTERFACE\"",
 				   min);
-	cJSON_ArrayForEach(end, ends)
-	{
+	cJSON_ArrayForEach (end, ends) {
 		snprintf(key, sizeof(key), "[%d]", i++);
 		load_end(l, SV_PATH(at, key), end, vnet, segment);
 	}
@@ -321,7 +320,7 @@ static void load_vnodes(struct sv_load *l, const struct sv_path *at, const cJSON
 
 	if (!vnodes || !sv_load_members(l, at, vnodes, NULL))
 		return;
-	cJSON_ArrayForEach(vnode, vnodes)
+	cJSON_ArrayForEach (vnode, vnodes)
 		load_vnode(l, SV_PATH(at, vnode->string), vnode, vnet);
 }
 
@@ -334,7 +333,7 @@ static void load_segments(struct sv_load *l, const struct sv_path *at, const cJS
 
 	if (!segments || !sv_load_members(l, at, segments, NULL))
 		return;
-	cJSON_ArrayForEach(segment, segments)
+	cJSON_ArrayForEach (segment, segments)
 		load(l, SV_PATH(at, segment->string), segment, vnet);
 }
 

@@ -33,7 +33,8 @@ const char *sv_op_name(enum sv_op_kind kind)
 	return kind < SV_OP__COUNT ? names[kind] : NULL;
 }
 
-/* ---- operations --------------------------------------------------------------------------------------- */
+/* ---- operations
+ * --------------------------------------------------------------------------------------- */
 
 static void op_index(struct planner *p, struct sv_op *op, size_t index)
 {
@@ -66,7 +67,8 @@ static struct sv_op *op_new(struct planner *p, enum sv_op_kind kind, const char 
 	return op;
 }
 
-/* ---- finding ------------------------------------------------------------------------------------------- */
+/* ---- finding
+ * ------------------------------------------------------------------------------------------- */
 
 static const struct sv_host_port *find_port(const struct sv_host_state *state, __u32 name)
 {
@@ -120,7 +122,9 @@ static const char *port_name(const struct planner *p, __u32 name)
 	return sv_names_get(p->want->names, name);
 }
 
-/* ---- gates ------------------------------------------------------------------------------------------------ */
+/* ---- gates
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void gates_hold(struct planner *p)
 {
@@ -141,8 +145,9 @@ static void gates_open(struct planner *p)
 		const struct sv_host_group *now = find_group(p->have, group->slot);
 
 		if (group->edge && group->role && (!now || now->fresh))
-			op_index(p, op_new(p, SV_OP_GATE_OPEN, "%s to role %u", group->name,
-					   group->role),
+			op_index(p,
+				 op_new(p, SV_OP_GATE_OPEN, "%s to role %u", group->name,
+					group->role),
 				 i);
 	}
 }
@@ -157,7 +162,9 @@ static void gates_clear(struct planner *p)
 	}
 }
 
-/* ---- VNodes ----------------------------------------------------------------------------------------------- */
+/* ---- VNodes
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static bool other_driver(const struct sv_host_vnode *want, const struct sv_host_vnode *have)
 {
@@ -174,8 +181,8 @@ static void vnodes_destroy(struct planner *p, bool replaced)
 		if (have->state == SV_VNODE_ABSENT || (want && !other_driver(want, have)) ||
 		    replaced != !!want)
 			continue;
-		op_index(p, op_new(p, SV_OP_VNODE_DESTROY, "%s/%s", have->spec.vnet,
-				   have->spec.name),
+		op_index(p,
+			 op_new(p, SV_OP_VNODE_DESTROY, "%s/%s", have->spec.vnet, have->spec.name),
 			 i);
 	}
 }
@@ -203,12 +210,14 @@ static void vnodes_new(struct planner *p, bool clones)
 		if (!is_new(p, want) || is_clone(p, want) != clones)
 			continue;
 		if (clones)
-			op_index(p, op_new(p, SV_OP_VNODE_CLONE, "%s/%s from %s/%s", spec->vnet,
-					   spec->name, want->clone_vnet, want->clone_name),
+			op_index(p,
+				 op_new(p, SV_OP_VNODE_CLONE, "%s/%s from %s/%s", spec->vnet,
+					spec->name, want->clone_vnet, want->clone_name),
 				 i);
 		else
-			op_index(p, op_new(p, SV_OP_VNODE_DEFINE, "%s/%s (%s)", spec->vnet,
-					   spec->name, spec->driver),
+			op_index(p,
+				 op_new(p, SV_OP_VNODE_DEFINE, "%s/%s (%s)", spec->vnet, spec->name,
+					spec->driver),
 				 i);
 	}
 }
@@ -244,8 +253,8 @@ static bool updates_late(const struct planner *p, const struct sv_host_vnode *wa
 static bool gains_xdp(const struct planner *p, const struct sv_host_vnode *want)
 {
 	for (size_t i = 0; i < want->spec.n_iface; i++) {
-		const struct sv_host_port *port = find_port(
-			p->have, sv_names_find(p->want->names, want->spec.iface[i].port));
+		const struct sv_host_port *port =
+			find_port(p->have, sv_names_find(p->want->names, want->spec.iface[i].port));
 
 		if (want->spec.iface[i].xdp && port && !port->xdp)
 			return true;
@@ -264,7 +273,8 @@ static void vnodes_update(struct planner *p, bool late)
 			continue;
 		if (late != (updates_late(p, want) && !gains_xdp(p, want)))
 			continue;
-		op_index(p, op_new(p, SV_OP_VNODE_UPDATE, "%s/%s", want->spec.vnet, want->spec.name),
+		op_index(p,
+			 op_new(p, SV_OP_VNODE_UPDATE, "%s/%s", want->spec.vnet, want->spec.name),
 			 i);
 	}
 }
@@ -278,8 +288,9 @@ static void vnodes_tier(struct planner *p)
 		const struct sv_host_vnode *have = find_vnode(p->have, want->vnet, want->name);
 
 		if (have && !is_new(p, &p->want->vnode[i]) && have->spec.tier != want->tier)
-			op_index(p, op_new(p, SV_OP_VNODE_TIER, "%s/%s to %s", want->vnet,
-					   want->name, tiers[want->tier]),
+			op_index(p,
+				 op_new(p, SV_OP_VNODE_TIER, "%s/%s to %s", want->vnet, want->name,
+					tiers[want->tier]),
 				 i);
 	}
 }
@@ -296,13 +307,16 @@ static void vnodes_start(struct planner *p)
 			continue;
 		if (is_new(p, want) || have->state == SV_VNODE_DEFINED ||
 		    have->state == SV_VNODE_FAILED)
-			op_index(p, op_new(p, SV_OP_VNODE_START, "%s/%s", want->spec.vnet,
-					   want->spec.name),
+			op_index(p,
+				 op_new(p, SV_OP_VNODE_START, "%s/%s", want->spec.vnet,
+					want->spec.name),
 				 i);
 	}
 }
 
-/* ---- ports ------------------------------------------------------------------------------------------------ */
+/* ---- ports
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* Trunks and edges that are no longer ours are left up: they are the host's. */
 static void ports_down(struct planner *p)
@@ -340,8 +354,9 @@ static void ports_attach(struct planner *p, bool late)
 		if (want->missing || port_is_ready(want, have) ||
 		    only_loses_xdp(want, have) != late)
 			continue;
-		op_index(p, op_new(p, SV_OP_PORT_ATTACH, "%s %s (%s)", roles[want->role],
-				   port_name(p, want->name), want->xdp ? "xdp, tc" : "tc"),
+		op_index(p,
+			 op_new(p, SV_OP_PORT_ATTACH, "%s %s (%s)", roles[want->role],
+				port_name(p, want->name), want->xdp ? "xdp, tc" : "tc"),
 			 i);
 	}
 }
@@ -354,7 +369,8 @@ static void ports_detach(struct planner *p)
 		const struct sv_host_port *want = find_port(p->want, have->name);
 
 		if (have->attached && (!want || want->missing))
-			op_index(p, op_new(p, SV_OP_PORT_DETACH, "%s", port_name(p, have->name)), i);
+			op_index(p, op_new(p, SV_OP_PORT_DETACH, "%s", port_name(p, have->name)),
+				 i);
 	}
 }
 
@@ -369,7 +385,8 @@ static void ports_up(struct planner *p)
 	}
 }
 
-/* ---- sessions --------------------------------------------------------------------------------------------- */
+/* ---- sessions
+ * --------------------------------------------------------------------------------------------- */
 
 static void sessions_set(struct planner *p)
 {
@@ -380,8 +397,9 @@ static void sessions_set(struct planner *p)
 		if (have && have->val.ifindex == want->val.ifindex &&
 		    have->val.max_len == want->val.max_len)
 			continue;
-		op_index(p, op_new(p, SV_OP_SESSION_SET, "%s to %s", want->name,
-				   port_name(p, want->val.ifindex)),
+		op_index(p,
+			 op_new(p, SV_OP_SESSION_SET, "%s to %s", want->name,
+				port_name(p, want->val.ifindex)),
 			 i);
 	}
 }
@@ -390,12 +408,14 @@ static void sessions_del(struct planner *p)
 {
 	for (size_t i = 0; i < p->have->n_session; i++)
 		if (!find_session(p->want, p->have->session[i].number))
-			op_index(p, op_new(p, SV_OP_SESSION_DEL, "number %u",
-					   p->have->session[i].number),
+			op_index(p,
+				 op_new(p, SV_OP_SESSION_DEL, "number %u",
+					p->have->session[i].number),
 				 i);
 }
 
-/* ---- attachments ------------------------------------------------------------------------------------------ */
+/* ---- attachments
+ * ------------------------------------------------------------------------------------------ */
 
 static void attach_text(struct planner *p, struct sv_op *op, const struct sv_host_attach *attach,
 			bool set)
@@ -416,8 +436,7 @@ static void attach_text(struct planner *p, struct sv_op *op, const struct sv_hos
 	len = strlen(op->text);
 	if (set)
 		snprintf(op->text + len, sizeof(op->text) - len, " %s.%s (%s)", attach->vnet,
-			 attach->segment,
-			 attach->spec.val.flags & SV_ATTACH_XDP ? "xdp" : "tc");
+			 attach->segment, attach->spec.val.flags & SV_ATTACH_XDP ? "xdp" : "tc");
 }
 
 static void attachments_set(struct planner *p)
@@ -451,7 +470,8 @@ static void attachments_del(struct planner *p)
 	}
 }
 
-/* ---- the order --------------------------------------------------------------------------------------------- */
+/* ---- the order
+ * --------------------------------------------------------------------------------------------- */
 
 int sv_plan_make(struct sv_plan *plan, const struct sv_host_state *desired,
 		 const struct sv_host_state *actual, struct sv_err *err)

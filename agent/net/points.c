@@ -66,7 +66,7 @@ static void tap_points(struct sv_load *l, const struct sv_path *at, struct sv_ne
 		return tap_all(l, session);
 	if (!cJSON_IsArray(points) || !cJSON_GetArraySize(points))
 		return sv_load_bad(l, at, "must be an array of points");
-	cJSON_ArrayForEach(point, points)
+	cJSON_ArrayForEach (point, points)
 		tap_point(l, at, session, cJSON_GetStringValue(point) ?: "");
 }
 
@@ -122,6 +122,6 @@ void sv_load_sessions(struct sv_load *l, const cJSON *doc)
 	const cJSON *sessions = sv_json_get(doc, "sessions"), *session;
 	const struct sv_path *at = SV_PATH(NULL, "sessions");
 
-	cJSON_ArrayForEach(session, sessions)
+	cJSON_ArrayForEach (session, sessions)
 		load_session(l, SV_PATH(at, session->string), session);
 }

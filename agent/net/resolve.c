@@ -7,7 +7,8 @@
 
 /* Between compile and plan: what is not there is left out, and attachments get their numbers. */
 
-/* ---- devices that are missing --------------------------------------------------------------------- */
+/* ---- devices that are missing
+ * --------------------------------------------------------------------- */
 
 static bool device_exists(const struct sv_host_state *actual, __u32 name)
 {
@@ -84,7 +85,8 @@ static void find_missing(struct sv_host_state *desired, const struct sv_host_sta
 		drop_missing(desired);
 }
 
-/* ---- numbers ----------------------------------------------------------------------------------------- */
+/* ---- numbers
+ * ----------------------------------------------------------------------------------------- */
 
 static const struct sv_attach_spec *spec_of(const struct sv_host_state *state, __u32 port,
 					    uint16_t vlan)
@@ -103,8 +105,8 @@ static void keep_ids(struct sv_host_state *desired, const struct sv_host_state *
 			taken[actual->attach[a].spec.val.id] = true;
 	for (size_t a = 0; a < desired->n_attach; a++) {
 		struct sv_attach_spec *spec = &desired->attach[a].spec;
-		const struct sv_attach_spec *old = spec_of(actual, spec->key.ifindex,
-							   spec->key.vlan);
+		const struct sv_attach_spec *old =
+			spec_of(actual, spec->key.ifindex, spec->key.vlan);
 
 		spec->val.id = old ? old->val.id : 0;
 	}
@@ -135,8 +137,8 @@ static void set_edges(struct sv_host_state *desired)
 	for (size_t a = 0; a < desired->n_attach; a++) {
 		struct sv_host_attach *attach = &desired->attach[a];
 		const struct sv_attach_spec *edge =
-			attach->edge_port ? spec_of(desired, attach->edge_port, attach->edge_vlan) :
-					    NULL;
+			attach->edge_port ? spec_of(desired, attach->edge_port, attach->edge_vlan)
+					  : NULL;
 
 		attach->spec.val.edge = edge ? edge->val.id : 0;
 	}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "compile.h"
 
-/* A VNode's specification as one canonical line: equal lines, equal VNodes. The tier is not part. */
+/* A VNode's specification as one canonical line: equal lines, equal VNodes. The tier is not part.
+ */
 
 static void print_string(FILE *f, const char *text)
 {
@@ -28,8 +29,9 @@ static void print_iface(FILE *f, const struct sv_vnode_iface *iface)
 {
 	const uint8_t *m = iface->mac;
 
-	fprintf(f, "\"%s\":{\"port\":\"%s\",\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"mtu\":%u,"
-		   "\"rate_kbit\":%u,\"xdp\":%s",
+	fprintf(f,
+		"\"%s\":{\"port\":\"%s\",\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",\"mtu\":%u,"
+		"\"rate_kbit\":%u,\"xdp\":%s",
 		iface->name, iface->port, m[0], m[1], m[2], m[3], m[4], m[5], iface->mtu,
 		iface->rate_kbit, iface->xdp ? "true" : "false");
 	print_strings(f, "addresses", iface->addresses);

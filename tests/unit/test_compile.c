@@ -37,8 +37,9 @@ static const struct sv_host_attach *attach_at(const struct compiled *c, const ch
 
 static const char *port_of(const cJSON *doc, const char *iface)
 {
-	const char *port = sv_json_str(
-		sv_json_get(sv_json_get(sv_json_get(doc, "alloc"), "ports"), iface), "port");
+	const char *port =
+		sv_json_str(sv_json_get(sv_json_get(sv_json_get(doc, "alloc"), "ports"), iface),
+			    "port");
 
 	assert_non_null(port);
 	return port;
@@ -67,7 +68,7 @@ static void fan_is(const struct compiled *c, const struct sv_host_attach *attach
 
 		snprintf(text + len, sizeof(text) - len, "%s%s %c%s", d ? ", " : "",
 			 sv_names_get(&c->names, dest->ifindex), "?PSm"[dest->kind],
-			 dest->flags & SV_DEST_GUARDED ? "!" : "");
+			 dest -> flags &SV_DEST_GUARDED ? "!" : "");
 		len = strlen(text);
 		if (dest->kind == SV_DEST_SESSION)
 			snprintf(text + len, sizeof(text) - len, "%u", dest->bit);
@@ -97,15 +98,15 @@ static void exit_is(const struct compiled *c, const struct sv_host_attach *attac
 	__u32 name = sv_names_find(&c->names, port);
 
 	for (size_t i = 0; i < attach->spec.n_port; i++)
-		if (attach->spec.port[i].ifindex == name &&
-		    attach->spec.port[i].how.vlan == vlan) {
+		if (attach->spec.port[i].ifindex == name && attach->spec.port[i].how.vlan == vlan) {
 			assert_int_equal(attach->spec.port[i].how.flags, flags);
 			return;
 		}
 	fail_msg("no exit %s vlan %u", port, vlan);
 }
 
-/* ---- the example alone ------------------------------------------------------------------------------------ */
+/* ---- the example alone
+ * ------------------------------------------------------------------------------------ */
 
 static void example_entry(void **state)
 {
@@ -152,7 +153,9 @@ static void example_exit(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- a shadow ------------------------------------------------------------------------------------------------ */
+/* ---- a shadow
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void shadow_at_edge(void **state)
 {
@@ -208,9 +211,9 @@ static void tiers_follow_gate(void **state)
 	assert_false(host.group[0].edge);
 	sv_host_tiers(&host, net, live);
 	for (size_t i = 0; i < host.n_vnode; i++)
-		assert_int_equal(host.vnode[i].spec.tier, strcmp(host.vnode[i].spec.vnet, "B") ?
-								  SV_TIER_SHADOW :
-								  SV_TIER_PRODUCTION);
+		assert_int_equal(host.vnode[i].spec.tier, strcmp(host.vnode[i].spec.vnet, "B")
+								  ? SV_TIER_SHADOW
+								  : SV_TIER_PRODUCTION);
 	live[0] = 0;
 	sv_host_tiers(&host, net, live);
 	assert_int_equal(host.vnode[0].spec.tier, SV_TIER_PRODUCTION);
@@ -259,7 +262,8 @@ static void shadow_over_one_trunk(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- transit, data paths ----------------------------------------------------------------------------------- */
+/* ---- transit, data paths
+ * ----------------------------------------------------------------------------------- */
 
 static void transit_keeps_tag(void **state)
 {
@@ -294,10 +298,13 @@ static void datapaths(void **state)
 	static const struct path_case cases[] = {
 		{ "{}", "tc: keeps a VNode's TSO and GSO; datapath xdp forwards faster", false },
 		{ "{'vnets':{'A':{'datapath':'tc'}}}", "tc: asked for by vnets.A.datapath", false },
-		{ "{'vnets':{'A':{'datapath':'xdp'}}}", "xdp: asked for by vnets.A.datapath", true },
-		{ "{'vnets':{'A':{'datapath':'xdp'}},'hosts':{'host1':{'ports':{'e1':{'mtu':9000}}}}}",
+		{ "{'vnets':{'A':{'datapath':'xdp'}}}", "xdp: asked for by vnets.A.datapath",
+		  true },
+		{ "{'vnets':{'A':{'datapath':'xdp'}},'hosts':{'host1':{'ports':{'e1':{'mtu':9000}}}"
+		  "}}",
 		  "tc: jumbo, MTU 9000", false },
-		{ "{'vnets':{'A':{'datapath':'xdp','vnodes':{'r1':{'driver':'external','interfaces':"
+		{ "{'vnets':{'A':{'datapath':'xdp','vnodes':{'r1':{'driver':'external','interfaces'"
+		  ":"
 		  "{'eth0':{'device':'tap0'},'eth1':{'device':'tap1'}}}}}}}",
 		  "xdp: asked for by vnets.A.datapath", true },
 		{ "{'vnets':{'A':{'vnodes':{'r1':{'driver':'external','interfaces':"
@@ -333,10 +340,12 @@ static void vnode_learns_of_xdp(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- three and more members ---------------------------------------------------------------------------------- */
+/* ---- three and more members
+ * ---------------------------------------------------------------------------------- */
 
-#define LAN "{'vnets':{'A':{'vnodes':{'s':{'host':'host1','interfaces':{'eth0':{}}}},"          \
-	    "'edges':{'entry':{'ends':['r1:eth0','s:eth0']}}}}}"
+#define LAN                                                                                        \
+	"{'vnets':{'A':{'vnodes':{'s':{'host':'host1','interfaces':{'eth0':{}}}},"                 \
+	"'edges':{'entry':{'ends':['r1:eth0','s:eth0']}}}}}"
 
 static void lan_switches_by_mac(void **state)
 {
@@ -385,7 +394,9 @@ static void lan_of_other_shape_floods(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- sessions ----------------------------------------------------------------------------------------------- */
+/* ---- sessions
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static void session_bits(void **state)
 {
@@ -467,7 +478,8 @@ static void five_sessions_are_refused(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- numbers and missing devices ---------------------------------------------------------------------------- */
+/* ---- numbers and missing devices
+ * ---------------------------------------------------------------------------- */
 
 static void ids_stay(void **state)
 {
@@ -501,8 +513,7 @@ static void ids_stay(void **state)
 	must(sv_host_resolve(&second, &first, &err), &err);
 	for (size_t i = 0; i < second.n_attach; i++)
 		for (size_t j = 0; j < first.n_attach; j++)
-			if (second.attach[i].spec.key.ifindex ==
-				    first.attach[j].spec.key.ifindex &&
+			if (second.attach[i].spec.key.ifindex == first.attach[j].spec.key.ifindex &&
 			    second.attach[i].spec.key.vlan == first.attach[j].spec.key.vlan)
 				assert_int_equal(second.attach[i].spec.val.id,
 						 first.attach[j].spec.val.id);

@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Builds, runs test suites, counts: run.sh all | lint | unit | prog | e2e | kernel. Its last line is
+# "N passed, N failed", its status 0 only when something passed and nothing failed.
+# B is the build folder; V=1 shows what passing programs print.
+set -u
+export LC_ALL=C.UTF-8
+cd "$(dirname "$0")/.."
+export B=${B:-build}
+passed=0 failed=0 skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+usage() {
+	echo "usage: run.sh all | lint | unit | prog | e2e | kernel" >&2
+	exit 2
+}
+
+# Sums of one program's output: cmocka's closing lines, or TAP.
+count() {
+	awk '
+	/^\[  PASSED  \] [0-9]+ test/ { pass += $4 }
+	/^\[  FAILED  \] [0-9]+ test/ { fail += $4 }
+	/^\[  SKIPPED \] [0-9]+ test/ { skip += $4 }
+	/^ok .*# SKIP/ { skip++; next }
+	/^ok / { pass++ }
+	/^not ok / { fail++ }
+	END { print pass + 0, fail + 0, skip + 0 }' "$1"
+}
+
+# $1 name, $2 status of the program whose output is in $log.
+add() {
+	local p f s
+	read -r p f s < <(count "$log")
+	# A crash, a leak, a program that says nothing: also a failure.
+	if [ "$2" -ne 0 ] && [ "$f" -eq 0 ]; then
+		f=1
+		echo "$1: status $2"
+	elif [ "$2" -eq 0 ] && [ $((p + f + s)) -eq 0 ]; then
+		f=1
+		echo "$1: ran no test"
+	fi
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	printf '  %-28s %4d passed, %d failed%s\n' "$1" "$p" "$f" "$([ "$s" -eq 0 ] || echo ", $s skipped")"
+}
+
+run_quiet() {
+	local status=0
+	"$@" >"$log" 2>&1 || status=$?
+	[ "$status" -eq 0 ] && [ -z "${V:-}" ] && ! grep -q '^\[  SKIPPED' "$log" || cat "$log"
+	add "${1##*/}" "$status"
+}
+
+# For what takes minutes: its output as it comes.
+run_shown() {
+	local name=$1
+	shift
+	"$@" 2>&1 | tee "$log"
+	add "$name" "${PIPESTATUS[0]}"
+}
+
+# The binaries of a folder of tests, built; sets `binaries`.
+build() {
+	local source
+	binaries=()
+	for source in "tests/$1"/test_*.c; do
+		[ -e "$source" ] || continue
+		source=${source%.c}
+		binaries+=("$B/$source")
+	done
+	[ ${#binaries[@]} -eq 0 ] || make_targets "${binaries[@]}"
+}
+
+make_targets() {
+	env -u MAKEFLAGS -u MAKELEVEL make -j"$(nproc)" B="$B" "$@" >"$log" 2>&1 && return 0
+	cat "$log"
+	echo "  the build failed: $*"
+	failed=$((failed + 1))
+	return 1
+}
+
+need_root() {
+	[ "$(id -u)" -eq 0 ] && return 0
+	echo "  $1 needs root"
+	failed=$((failed + 1))
+	return 1
+}
+
+mount_bpffs() {
+	[ "$(stat -f -c %T /sys/fs/bpf 2>/dev/null)" = bpf_fs ] || mount -t bpf bpf /sys/fs/bpf
+}
+
+suite_lint() {
+	run_quiet tests/lint.sh
+}
+
+suite_unit() {
+	build unit || return
+	for program in "${binaries[@]}"; do
+		run_quiet "$program"
+	done
+}
+
+suite_prog() {
+	need_root "TEST_RUN" || return
+	mount_bpffs
+	build prog || return
+	for program in "${binaries[@]}"; do
+		run_quiet "$program"
+	done
+}
+
+suite_e2e() {
+	need_root "an end-to-end test" || return
+	mount_bpffs
+	make_targets all tools || return
+	[ ! -e tests/e2e/run.py ] || run_shown e2e python3 tests/e2e/run.py
+}
+
+suite_kernel() {
+	build prog || return
+	[ ! -e tests/kernel/run.sh ] || run_shown kernel bash tests/kernel/run.sh
+}
+
+run_suite() {
+	local start=$SECONDS before=$((passed + failed + skipped))
+	printf '\n== %s\n' "$1"
+	"suite_$1"
+	[ $((passed + failed + skipped)) -gt $before ] || echo "  nothing to run"
+	printf '== %s: %d s\n' "$1" $((SECONDS - start))
+}
+
+case ${1:-} in
+all) suites="lint unit prog e2e kernel" ;;
+lint | unit | prog | e2e | kernel) suites=$1 ;;
+*) usage ;;
+esac
+for suite in $suites; do
+	run_suite "$suite"
+done
+echo
+[ $skipped -eq 0 ] && more="" || more=", $skipped skipped"
+echo "$passed passed, $failed failed$more"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
