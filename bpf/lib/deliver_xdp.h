@@ -73,6 +73,9 @@ static __always_inline int sv_xdp_count_shadows(const struct sv_pass *p, __u32 i
 
 	if (!dests)
 		return 0;
+	/* Nobody but the first and sessions: the walk would find nothing else. */
+	if (p->a->flags & SV_ATTACH_SINGLE && dests->n && dests->dest[0].kind == SV_DEST_PRIMARY)
+		return 1;
 	for (__u32 i = 0; i < SV_DEST_MAX; i++) {
 		if (i >= dests->n)
 			break;

@@ -16,17 +16,26 @@ static __always_inline __u64 sv_live_word(__u32 slot)
 	return word ? *word : 0;
 }
 
-/* Checked by the verifier once, not for every path that asks. */
-__noinline __u32 sv_live_role(__u32 group)
+/* A word that needs the clock or the second slot. Checked by the verifier once, not for every path. */
+__noinline __u32 sv_live_role_slow(__u32 group)
 {
 	__u64 word = sv_live_word(2 * group);
 	__u64 next = 0, now_us = 0;
 
-	if (unlikely(sv_gate_asks_next(word)))
+	if (sv_gate_asks_next(word))
 		next = sv_live_word(2 * group + 1);
-	if (unlikely(sv_gate_timed(word) || sv_gate_timed(next)))
+	if (sv_gate_timed(word) || sv_gate_timed(next))
 		now_us = bpf_ktime_get_boot_ns() / 1000;
 	return sv_gate_decide(word, next, now_us);
+}
+
+static __always_inline __u32 sv_live_role(__u32 group)
+{
+	__u64 word = sv_live_word(2 * group);
+
+	if (unlikely(sv_gate_timed(word) || sv_gate_asks_next(word)))
+		return sv_live_role_slow(group);
+	return sv_gate_decide(word, 0, 0);
 }
 
 /*
