@@ -101,11 +101,10 @@ static inline void dp_set(int map, const void *key, const void *value)
 	lab_must(!bpf_map_update_elem(map, key, value, BPF_ANY), "map update");
 }
 
-static inline void dp_clear_hash(int map, size_t key_len)
+static inline void dp_clear_hash(int map)
 {
 	uint8_t key[64];
 
-	(void)key_len;
 	while (!bpf_map_get_next_key(map, NULL, key))
 		bpf_map_delete_elem(map, key);
 }

@@ -738,8 +738,8 @@ static void set_learned(const struct row *r)
 	struct sv_gate_seen seen = {};
 	uint32_t group = GROUP;
 
-	dp_clear_hash(DP_TABLE(&dp, sv_neigh), 0);
-	dp_clear_hash(DP_TABLE(&dp, sv_fdb), 0);
+	dp_clear_hash(DP_TABLE(&dp, sv_neigh));
+	dp_clear_hash(DP_TABLE(&dp, sv_fdb));
 	memcpy(b.mac, mac_bb, 6);
 	if (r->fdb_b)
 		dp_set(DP_TABLE(&dp, sv_fdb), &b, &at);
@@ -766,8 +766,8 @@ static void set_up(const struct row *r)
 	struct sv_attach_key key = { .ifindex = lab.p[0], .vlan = r->vlan };
 	struct sv_attach a = r->att;
 
-	dp_clear_hash(DP_MAP(&dp, sv_attach), 0);
-	dp_clear_hash(DP_MAP(&dp, sv_port), 0);
+	dp_clear_hash(DP_MAP(&dp, sv_attach));
+	dp_clear_hash(DP_MAP(&dp, sv_port));
 	for (uint32_t n = FAN; n < FAN + 32; n++)
 		dp_fanout(&dp, n, &(struct sv_dests){});
 	for (int i = 0; i < 4; i++) {
