@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The data plane's decisions, compiled natively: every frame stands in a buffer of exactly its
+ * length, so that a read beyond its end is a finding of the address sanitizer.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "bpf/lib/gate.h"
+#include "bpf/lib/neigh.h"
+#include "bpf/lib/parse.h"
+#include "bpf/lib/select.h"
+#include "bpf/lib/way.h"
+#include "tests/prog/frames.h"
+
+#define LAST_BODY BODY_FROM_GROUP
+
+/* The first n bytes of a frame, in a buffer of their own. The caller frees. */
+static uint8_t *frame(const struct pkt *pkt, uint32_t n, uint32_t *len)
+{
+	static uint8_t bytes[9200];
+	uint32_t all = frame_build(bytes, pkt);
+	uint8_t *copy;
+
+	*len = n < all ? n : all;
+	copy = malloc(*len ? *len : 1);
+	assert_non_null(copy);
+	memcpy(copy, bytes, *len);
+	return copy;
+}
+
+/* ---- parse ---- */
+
+static const struct parse_case {
+	const char *desc;
+	struct pkt pkt;
+	int opaque;
+	uint32_t cut;
+	int rc;
+	struct sv_frame want; /* proto in host order */
+} parses[] = {
+	{ "empty", {}, 0, 0, -1, { .l3 = 14 } },
+	{ "13 bytes", {}, 0, 13, -1, { .l3 = 14 } },
+	{ "13 bytes, opaque", {}, 1, 13, -1, { .l3 = 14 } },
+	{ "14 bytes", {}, 0, 14, 0, { .l3 = 14, .proto = 0x0800 } },
+	{ "untagged", {}, 0, 99, 0, { .l3 = 14, .proto = 0x0800 } },
+	{ "a tag's type only",
+	  { .tpid = 0x8100, .tci = 5 },
+	  0,
+	  14,
+	  -1,
+	  { .l3 = 14, .proto = 0x8100 } },
+	{ "a tag but for a byte",
+	  { .tpid = 0x8100, .tci = 5 },
+	  0,
+	  17,
+	  -1,
+	  { .l3 = 14, .proto = 0x8100 } },
+	{ "a tag",
+	  { .tpid = 0x8100, .tci = 5 },
+	  0,
+	  18,
+	  0,
+	  { .vlan = 5, .tci = 5, .l3 = 18, .proto = 0x0800 } },
+	{ "all bits of a tag",
+	  { .tpid = 0x8100, .tci = 0xffff },
+	  0,
+	  99,
+	  0,
+	  { .vlan = 4095, .tci = 0xffff, .l3 = 18, .proto = 0x0800 } },
+	{ "priority tag",
+	  { .tpid = 0x8100, .tci = 0xe000 },
+	  0,
+	  99,
+	  0,
+	  { .tci = 0xe000, .l3 = 18, .proto = 0x0800 } },
+	{ "QinQ",
+	  { BODY_QINQ, 0x8100, 5, 0 },
+	  0,
+	  99,
+	  0,
+	  { .vlan = 5, .tci = 5, .l3 = 18, .proto = 0x8100 } },
+	{ "802.1ad", { .tpid = 0x88a8, .tci = 5 }, 0, 99, 0, { .l3 = 14, .proto = 0x88a8 } },
+	{ "a VNode's tag", { .tpid = 0x8100, .tci = 5 }, 1, 99, 0, { .l3 = 14, .proto = 0x8100 } },
+	{ "a VNode's cut tag",
+	  { .tpid = 0x8100, .tci = 5 },
+	  1,
+	  14,
+	  0,
+	  { .l3 = 14, .proto = 0x8100 } },
+};
+
+static void same_frame(const struct sv_frame *f, const struct sv_frame *want)
+{
+	assert_int_equal(f->vlan, want->vlan);
+	assert_int_equal(f->tci, want->tci);
+	assert_int_equal(f->l3, want->l3);
+	assert_int_equal(ntohs(f->proto), want->proto);
+}
+
+static void test_parse(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(parses) / sizeof(parses[0]); i++) {
+		const struct parse_case *c = &parses[i];
+		struct sv_frame f;
+		uint32_t len;
+		uint8_t *bytes = frame(&c->pkt, c->cut, &len);
+
+		if (sv_parse(bytes, bytes + len, c->opaque, &f) != c->rc)
+			fail_msg("%s", c->desc);
+		same_frame(&f, &c->want);
+		free(bytes);
+	}
+}
+
+/* With the tag beside the frame the answer is the same, but for where the rest begins. */
+static void test_parse_beside(void **state)
+{
+	static const uint16_t tpids[] = { 0x8100, 0x88a8 };
+	static const uint16_t tcis[] = { 0, 5, 0xa000, 0xffff };
+
+	(void)state;
+	for (int i = 0; i < 2 * 4 * 2; i++) {
+		struct pkt in = { .tpid = tpids[i & 1], .tci = tcis[i >> 1 & 3] }, bare = {};
+		int opaque = i >> 3, own = in.tpid == 0x8100 && !opaque;
+		struct sv_frame f, beside;
+		uint32_t len, bare_len;
+		uint8_t *bytes = frame(&in, 99, &len), *rest = frame(&bare, 99, &bare_len);
+
+		assert_int_equal(sv_parse(bytes, bytes + len, opaque, &f), 0);
+		assert_int_equal(sv_parse_beside(rest, rest + bare_len, opaque, 1, htons(in.tpid),
+						 in.tci, &beside),
+				 0);
+		assert_int_equal(beside.vlan, f.vlan);
+		assert_int_equal(beside.tci, f.tci);
+		assert_int_equal(beside.l3, 14);
+		/* What is not ours is not looked into. */
+		assert_int_equal(beside.proto, own ? f.proto : 0);
+		assert_int_equal(sv_parse_beside(rest, rest + 13, opaque, 1, htons(in.tpid), in.tci,
+						 &beside),
+				 -1);
+		free(bytes);
+		free(rest);
+	}
+}
+
+static void test_tci(void **state)
+{
+	(void)state;
+	for (uint32_t tci = 0; tci < 0x10000; tci++)
+		assert_int_equal(sv_tci(tci & SV_VID_MASK, sv_pcp_dei(tci)), tci);
+}
+
+/* ---- gate ---- */
+
+/* The layout, written apart from the code under test. */
+#define W(at, before, after) ((uint64_t)(at) << 16 | (before) << 8 | (after))
+
+static const struct gate_case {
+	uint64_t word, next, now;
+	uint8_t want;
+} gates[] = {
+	{ 0, 0, 0, 0 },
+	{ 0, W(0, 3, 3), 5, 0 },
+	{ W(0, 3, 3), 0, 0, 3 },
+	{ W(0, 3, 3), 0, UINT64_MAX, 3 },
+	{ W(100, 1, 2), 0, 99, 1 },
+	{ W(100, 1, 2), 0, 100, 2 },
+	{ W(100, 1, 2), 0, 101, 2 },
+	{ W(100, 1, 0), 0, 100, 0 },
+	{ W(SV_GATE_AT_MAX, 1, 2), 0, SV_GATE_AT_MAX - 1, 1 },
+	{ W(SV_GATE_AT_MAX, 1, 2), 0, SV_GATE_AT_MAX, 2 },
+	{ W(100, 1, 255), W(200, 2, 1), 99, 1 },
+	{ W(100, 1, 255), W(200, 2, 1), 100, 2 },
+	{ W(100, 1, 255), W(200, 2, 1), 199, 2 },
+	{ W(100, 1, 255), W(200, 2, 1), 200, 1 },
+	{ W(100, 255, 1), W(0, 2, 2), 99, 2 },
+	{ W(0, 255, 255), W(0, 255, 255), 0, 0 },
+	{ W(0, 255, 255), W(50, 255, 4), 49, 0 },
+	{ W(0, 255, 255), W(50, 255, 4), 50, 4 },
+	{ W(0, 255, 255), W(0, 254, 254), 0, 0 },
+	{ W(0, 255, 255), 0, 0, 0 },
+	{ W(0, 250, 250), 0, 0, 250 },
+	{ W(0, 251, 251), 0, 0, 0 },
+	{ W(0, 252, 252), 0, 0, 0 },
+	{ W(0, 253, 253), 0, 0, 0 },
+	{ W(0, 254, 254), 0, 0, 0 },
+	{ W(100, 251, 1), 0, 99, 0 },
+};
+
+static void test_gate(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(gates) / sizeof(gates[0]); i++) {
+		if (sv_gate_decide(gates[i].word, gates[i].next, gates[i].now) != gates[i].want)
+			fail_msg("gate case %zu", i);
+	}
+}
+
+/* Only words that need it read the clock or the second slot. */
+static void test_gate_needs(void **state)
+{
+	(void)state;
+	for (int b = 0; b < 256; b++) {
+		for (int a = 0; a < 256; a++) {
+			uint64_t w = sv_gate_word(77, b, a);
+
+			assert_true(w == W(77, b, a));
+			assert_int_equal(sv_gate_timed(w), a != b);
+			assert_int_equal(sv_gate_asks_next(w), a == 255 || b == 255);
+			assert_int_equal(sv_gate_at(w), 77);
+		}
+	}
+}
+
+/* ---- way ---- */
+
+static void test_way_gated(void **state)
+{
+	struct sv_attach a = { .flags = SV_ATTACH_GATED, .variants = 2 };
+
+	(void)state;
+	/* Every role of ours against every live one: open only where both are the same real role.
+	 */
+	for (int role = 0; role < 256; role++) {
+		for (int live = 0; live <= SV_GATE_ROLE_MAX; live++) {
+			struct sv_way way;
+
+			a.role = role;
+			way = sv_way_choose(&a, 0, live);
+			assert_int_equal(way.open, live && live == role);
+			assert_int_equal(way.variant, live && live == role);
+			assert_int_equal(way.reason, way.open ? 0
+						     : live   ? SV_REASON_GATE_SHADOW
+							      : SV_REASON_GATE_HOLD);
+			assert_int_equal(way.muted, 0);
+		}
+	}
+	a.role = 1;
+	a.variants = 1;
+	assert_int_equal(sv_way_choose(&a, 0, 1).open, 0);
+	assert_int_equal(sv_way_choose(&a, 0, 1).variant, 0);
+}
+
+static void test_way_live(void **state)
+{
+	struct sv_attach a = { .flags = SV_ATTACH_LIVE, .variants = 4 };
+
+	(void)state;
+	for (int live = 0; live <= SV_GATE_ROLE_MAX; live++) {
+		struct sv_way way = sv_way_choose(&a, 0, live);
+
+		assert_int_equal(way.variant, live < 4 ? live : 0);
+		assert_true(way.variant < a.variants);
+		assert_int_equal(way.reason, !live	? SV_REASON_GATE_HOLD
+					     : live < 4 ? 0
+							: SV_REASON_GATE_SHADOW);
+	}
+	assert_true(sv_way_asks(&a, 0));
+	a.flags = 0;
+	assert_false(sv_way_asks(&a, 0));
+	assert_int_equal(sv_way_choose(&a, 0, 0).reason, 0);
+	assert_int_equal(sv_way_choose(&a, 0, 0).open, 1);
+}
+
+static void test_way_segment(void **state)
+{
+	struct sv_attach a = { .flags = SV_ATTACH_GATED | SV_ATTACH_FDB,
+			       .variants = 2,
+			       .role = 1,
+			       .members = 3,
+			       .member = 1,
+			       .edge_member = 3 };
+	struct sv_way way;
+
+	(void)state;
+	assert_true(sv_way_asks(&a, 0));
+	assert_true(sv_way_asks(&a, 3));
+	assert_false(sv_way_asks(&a, 2));
+	way = sv_way_choose(&a, 2, 0);
+	assert_int_equal(way.reason, 0);
+	assert_int_equal(way.open, 0);
+	way = sv_way_choose(&a, 0, 2);
+	assert_int_equal(way.muted, 1);
+	assert_int_equal(way.reason, SV_REASON_GATE_SHADOW);
+	assert_int_equal(sv_way_choose(&a, 3, 2).muted, 0);
+	assert_int_equal(sv_way_choose(&a, 9, 2).member, 0);
+	a.members = 2;
+	assert_int_equal(sv_way_choose(&a, 0, 2).muted, 0);
+}
+
+/* ---- select ---- */
+
+static void test_select(void **state)
+{
+	struct sv_session up = { .up = 1, .max_len = 100 }, down = { .max_len = 100 };
+	struct sv_selection sel = {};
+
+	(void)state;
+	assert_int_equal(sv_select_session(&up, 100), SV_SCOUNT_COPIED);
+	assert_int_equal(sv_select_session(&up, 101), SV_SCOUNT_SHED_LONG);
+	assert_int_equal(sv_select_session(&up, 0), SV_SCOUNT_COPIED);
+	assert_int_equal(sv_select_session(&down, 1), SV_SCOUNT_SHED_DOWN);
+	assert_int_equal(sv_select_session(&down, 101), SV_SCOUNT_SHED_DOWN);
+	assert_int_equal(sv_select_session(&(struct sv_session){}, 1), SV_SCOUNT_SHED_DOWN);
+
+	sv_select_add(&sel, 0, &up, 50);
+	sv_select_add(&sel, 1, &down, 50);
+	sv_select_add(&sel, 2, &up, 150);
+	sv_select_add(&sel, 3, &up, 100);
+	assert_int_equal(sel.matched, 0xf);
+	assert_int_equal(sel.mask, 0x9);
+	assert_int_equal(sv_select_fate(&sel, 0, 0x9, SV_SCOUNT_SHED_TX), SV_SCOUNT_COPIED);
+	assert_int_equal(sv_select_fate(&sel, 0, 0, SV_SCOUNT_SHED_TX), SV_SCOUNT_SHED_TX);
+	assert_int_equal(sv_select_fate(&sel, 1, 0x9, SV_SCOUNT_SHED_TX), SV_SCOUNT_SHED_DOWN);
+	assert_int_equal(sv_select_fate(&sel, 2, 0x9, SV_SCOUNT_SHED_TX), SV_SCOUNT_SHED_LONG);
+	assert_int_equal(sv_select_fate(&sel, 3, 0x1, SV_SCOUNT_SHED_NO_FANOUT),
+			 SV_SCOUNT_SHED_NO_FANOUT);
+}
+
+/* ---- neighbours ---- */
+
+static const struct neigh_case {
+	enum body body;
+	int v6;
+	const uint8_t *teaches, *mac; /* whose address, or NULL */
+	const uint8_t *asks;
+	enum body answer;
+	uint32_t need; /* bytes behind l3 that it takes to know */
+} neighs[] = {
+	{ BODY_UDP, 0, NULL, NULL, NULL, 0, 0 },
+	{ BODY_ARP_REQUEST, 0, ip4_aa, mac_aa, ip4_gw, BODY_ARP_REPLY, 28 },
+	{ BODY_ARP_REPLY, 0, ip4_gw, mac_gw, NULL, 0, 28 },
+	{ BODY_ARP_PROBE, 0, NULL, NULL, NULL, 0, 0 },
+	{ BODY_ARP_GRATUITOUS, 0, ip4_gw, mac_aa, NULL, 0, 28 },
+	{ BODY_ARP_GROUP, 0, NULL, NULL, ip4_gw, 0, 28 },
+	{ BODY_NS, 1, ip6_aa, mac_aa, ip6_gw, BODY_NA, 72 },
+	{ BODY_NS_SHORT, 1, NULL, NULL, ip6_gw, BODY_NA_SHORT, 64 },
+	{ BODY_NS_LONG, 1, ip6_aa, mac_aa, ip6_gw, BODY_NA_LONG, 72 },
+	{ BODY_NS_DAD, 1, NULL, NULL, NULL, 0, 0 },
+	{ BODY_NA, 1, ip6_gw, mac_gw, NULL, 0, 72 },
+	{ BODY_NA_SHORT, 1, NULL, NULL, NULL, 0, 0 },
+	{ BODY_RS, 1, ip6_aa, mac_aa, NULL, 0, 56 },
+	{ BODY_RA, 1, ip6_gw, mac_gw, NULL, 0, 72 },
+	{ BODY_RA_HOPS, 1, NULL, NULL, NULL, 0, 0 },
+};
+
+static void same_addr(const uint8_t *addr, const uint8_t *want, int v6)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
+
+	if (!v6)
+		assert_memory_equal(addr, mapped, 12);
+	assert_memory_equal(addr + (v6 ? 0 : 12), want, v6 ? 16 : 4);
+}
+
+/* Complete frames teach and ask what they should, cut ones nothing, at every length, with and
+ * without a tag. */
+static void test_neigh_lengths(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(neighs) / sizeof(neighs[0]); i++) {
+		const struct neigh_case *c = &neighs[i / 2];
+		struct pkt pkt = { .body = c->body, .tpid = i & 1 ? 0x8100 : 0, .tci = 5 };
+
+		for (uint32_t n = 14; n < 120; n++) {
+			uint8_t addr[16], mac[6];
+			struct sv_frame f;
+			uint32_t len;
+			uint8_t *bytes = frame(&pkt, n, &len);
+			const void *end = bytes + len;
+			int teaches = 0, asks = 0;
+
+			if (!sv_parse(bytes, end, 0, &f) && sv_neigh_may(f.proto)) {
+				teaches = sv_neigh_teaches(bytes, end, f.l3, f.proto, addr, mac);
+				if (teaches) {
+					same_addr(addr, c->teaches, c->v6);
+					assert_memory_equal(mac, c->mac, 6);
+				}
+				asks = sv_neigh_asks(bytes, end, f.l3, f.proto, addr);
+				if (asks)
+					same_addr(addr, c->asks, c->v6);
+			}
+			assert_int_equal(teaches, c->teaches && len >= f.l3 + c->need);
+			assert_int_equal(asks, c->asks && len >= f.l3 + (c->v6 ? 64u : 28u));
+			free(bytes);
+		}
+	}
+}
+
+static void test_neigh_answers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(neighs) / sizeof(neighs[0]); i++) {
+		const struct neigh_case *c = &neighs[i / 2];
+		struct pkt in = { .body = c->body, .tpid = i & 1 ? 0x8100 : 0, .tci = 0xa005 };
+		struct pkt out = { .body = c->answer, .tpid = in.tpid, .tci = in.tci };
+		struct sv_frame f;
+		uint32_t len, want_len;
+		uint8_t *bytes, *want;
+
+		if (!c->answer)
+			continue;
+		bytes = frame(&in, 9200, &len);
+		want = frame(&out, 9200, &want_len);
+		assert_int_equal(sv_parse(bytes, bytes + len, 0, &f), 0);
+		assert_int_equal(sv_neigh_answer(bytes, bytes + len, f.l3, f.proto, mac_gw), 0);
+		assert_int_equal(len, want_len);
+		assert_memory_equal(bytes, want, len);
+		free(bytes);
+		free(want);
+	}
+}
+
+/* An option that is said to be there but is not: the answer has none, and nothing beyond is
+ * written. */
+static void test_neigh_answer_cut(void **state)
+{
+	struct pkt in = { .body = BODY_NS };
+	uint32_t len;
+	uint8_t *bytes;
+
+	(void)state;
+	bytes = frame(&in, 14 + 64 + 7, &len);
+	assert_int_equal(sv_neigh_answer(bytes, bytes + len, 14, htons(0x86dd), mac_gw), 0);
+	assert_int_equal(bytes[14 + 5], 24);
+	assert_int_equal(frame_sum6(bytes + 14, 24), 0);
+	free(bytes);
+	bytes = frame(&in, 14 + 63, &len);
+	assert_int_equal(sv_neigh_answer(bytes, bytes + len, 14, htons(0x86dd), mac_gw), -1);
+	free(bytes);
+}
+
+/* Options that lie about their length end the search; all bytes of all options are tried. */
+static void test_neigh_options(void **state)
+{
+	struct pkt in = { .body = BODY_RA };
+	uint8_t addr[16], mac[6];
+
+	(void)state;
+	for (uint32_t at = 14 + 40; at < 14 + 40 + 32; at++) {
+		for (int v = 0; v < 256; v++) {
+			uint32_t len;
+			uint8_t *bytes = frame(&in, 9200, &len);
+
+			bytes[at] = v;
+			sv_neigh_teaches(bytes, bytes + len, 14, htons(0x86dd), addr, mac);
+			sv_neigh_asks(bytes, bytes + len, 14, htons(0x86dd), addr);
+			free(bytes);
+		}
+	}
+}
+
+static void test_mac(void **state)
+{
+	static const uint8_t zero[6];
+
+	(void)state;
+	assert_true(sv_mac_unicast(mac_aa));
+	assert_false(sv_mac_unicast(mac_all));
+	assert_false(sv_mac_unicast(mac_group));
+	assert_false(sv_mac_unicast(zero));
+	assert_true(sv_mac_equal(mac_aa, mac_aa));
+	assert_false(sv_mac_equal(mac_aa, mac_bb));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parse),	      cmocka_unit_test(test_parse_beside),
+		cmocka_unit_test(test_tci),	      cmocka_unit_test(test_gate),
+		cmocka_unit_test(test_gate_needs),    cmocka_unit_test(test_way_gated),
+		cmocka_unit_test(test_way_live),      cmocka_unit_test(test_way_segment),
+		cmocka_unit_test(test_select),	      cmocka_unit_test(test_neigh_lengths),
+		cmocka_unit_test(test_neigh_answers), cmocka_unit_test(test_neigh_answer_cut),
+		cmocka_unit_test(test_neigh_options), cmocka_unit_test(test_mac),
+	};
+
+	return cmocka_run_group_tests_name("decisions of the data plane", tests, NULL, NULL);
+}
