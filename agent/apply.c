@@ -110,13 +110,30 @@ static int vnode_clone(struct step *s)
 	return rc == -EEXIST ? 0 : rc;
 }
 
+/* Whoever made it died half-way: there is nothing to bring up to date. */
+static int vnode_start_over(struct step *s, struct sv_vnode_driver *drv,
+			    const struct sv_vnode_spec *spec)
+{
+	int rc = drv->ops->destroy(drv, spec->vnet, spec->name, s->err);
+
+	return rc ? rc : sv_err_set(s->err, -EAGAIN, "was only half made: is made anew");
+}
+
 static int vnode_update(struct step *s)
 {
 	const struct sv_vnode_spec *spec = &vnode_wanted(s)->spec;
+	struct sv_vnode_status status = { 0 };
 	struct sv_vnode_driver *drv;
+	bool whole;
 	int rc = vnode_driver(s, spec, &drv);
 
-	return rc ? rc : drv->ops->update(drv, spec, s->err);
+	if (!rc)
+		rc = drv->ops->status(drv, spec->vnet, spec->name, &status, s->err);
+	if (rc)
+		return rc;
+	whole = status.spec_json;
+	free(status.spec_json);
+	return whole ? drv->ops->update(drv, spec, s->err) : vnode_start_over(s, drv, spec);
 }
 
 static int vnode_tier(struct step *s)
