@@ -45,6 +45,9 @@ def open_sums(status):
     for row in status["attachments"]:
         where = f"{status['host']} {row['port']}.{row['vlan']} ({row['vnet']})"
         problems += _open(where, row["counters"], KINDS, "received")
+    stray = status.get("unattached") or {}
+    if packets(stray, "received") != packets(stray, "unattached"):
+        problems.append(f"{status['host']}: frames without an attachment: {stray}")
     for row in status["sessions"]:
         problems += _open(f"{status['host']} session {row['name']}", row["counters"], SESSION_KINDS,
                           "matched")

@@ -98,6 +98,16 @@ class Host:
         need(code == 0, f"svnet@{self.name} {' '.join(str(a) for a in args)}: exit {code}: {err}")
         return doc
 
+    def vnets(self):
+        return {row["name"] for row in self.svnet("vnet", "list")["vnets"]}
+
+    def sessions(self):
+        return {row["name"] for row in self.svnet("monitor", "list")["sessions"]}
+
+    def plan(self, path):
+        """The operations that applying a file would take on this host, as text."""
+        return self.svnet("plan", path)["operations"]
+
     def status(self):
         doc = self.svnet("status")
         need(isinstance(doc, dict), f"status --json of {self.name} is no JSON object")

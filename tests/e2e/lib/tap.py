@@ -65,7 +65,7 @@ class Runner:
             except Exception as error:  # pylint: disable=broad-except
                 self.line(False, name)
                 self.explain(error, topo)
-                if self.options.keep:
+                if self.options.keep and topo:
                     topo.keep = True
                     return
                 self.drop(topo)
@@ -102,7 +102,7 @@ class Runner:
         if not isinstance(error, Fail) or self.options.verbose:
             note("".join(traceback.format_exception(error)[-6:]))
         for host in topo.hosts if topo else []:
-            note(f"{host.name}: {host.log_tail(4)}")
+            note(f"{host.name}: {host.log_tail(3)[-500:]}")
 
     @staticmethod
     def drop(topo):

@@ -49,6 +49,7 @@ class Topo:
     def trunk(self, a, a_dev, b, b_dev, mtu=1500):
         netns.veth(a.net, a_dev, b.net, b_dev, mtu)
         for host, dev in ((a, a_dev), (b, b_dev)):
+            silent(host.net, dev)
             host.net.run("ip", "link", "set", dev, "up")
 
     def tapped_trunk(self, a, a_dev, b, b_dev, mtu=1500):
@@ -57,13 +58,15 @@ class Topo:
         mid = self.namespace(f"{self.prefix}w{len(self.nets)}")
         netns.veth(a.net, a_dev, mid, "w0", mtu)
         netns.veth(mid, "w1", b.net, b_dev, mtu)
-        for net, dev in ((a.net, a_dev), (b.net, b_dev)):
-            net.run("ip", "link", "set", dev, "up")
         for dev, other in (("w0", "w1"), ("w1", "w0")):
             quiet(mid, dev)
             netns.host_offloads(mid, dev)
             mid.run("ip", "link", "set", dev, "up")
             mid.run("tc", "qdisc", "add", "dev", dev, "clsact")
+        # Only now: a veth learns whether its other end takes XDP frames when it comes up itself.
+        for net, dev in ((a.net, a_dev), (b.net, b_dev)):
+            silent(net, dev)
+            net.run("ip", "link", "set", dev, "up")
         for dev, other in (("w0", "w1"), ("w1", "w0")):
             mid.run("tc", "filter", "add", "dev", dev, "ingress", "protocol", "all", "u32", "match",
                     "u32", "0", "0", "action", "mirred", "egress", "redirect", "dev", other)
@@ -76,6 +79,7 @@ class Topo:
         self.outside[name], self.outside_dev[name] = net, "u0"
         netns.host_offloads(net, "u0")
         net.run("sysctl", "-qw", "net.ipv6.conf.u0.accept_dad=0", "net.ipv6.conf.u0.accept_ra=0")
+        silent(host.net, dev)
         host.net.run("ip", "link", "set", dev, "up")
         net.run("ip", "link", "set", "u0", "up")
         for address in addresses:
@@ -122,9 +126,9 @@ class Topo:
         for host in self.hosts:
             host.wait()
         first = self.hosts[0]
-        for row in first.svnet("monitor", "list") or []:
-            first.svnet("monitor", "stop", row["name"])
-        if any(row["name"] == "B" for row in first.svnet("vnet", "list") or []):
+        for name in sorted(first.sessions()):
+            first.svnet("monitor", "stop", name)
+        if "B" in first.vnets():
             first.svnet("flip", self.group_name, "--to", "A", "--force")
             first.svnet("shadow", "finish", self.group_name)
         self.apply(self.base_network)
@@ -198,9 +202,14 @@ class Topo:
         return found
 
 
-def quiet(net, dev):
-    """A device that says nothing of its own accord."""
+def silent(net, dev):
+    """The substrate host's own stack, which shares the device, says nothing unasked."""
     net.run("sysctl", "-qw", f"net.ipv6.conf.{dev}.disable_ipv6=1")
+
+
+def quiet(net, dev):
+    """A device that says nothing at all."""
+    silent(net, dev)
     net.run("ip", "link", "set", dev, "arp", "off")
 
 

@@ -61,7 +61,8 @@ def basic(topo):
     with Rx(right, "u0") as rx:
         tcp_transfer(left, right, ["10.3.0.100", "fd00:3::100"])
         seen = rx.stop()["csum"]
-        need(seen["bad"] == 0 and seen["ok"] > 20, f"checksums at the receiver: {seen}")
+        # "partial": merged by GRO, which has checked them.
+        need(seen["bad"] == 0 and seen["ok"] + seen["partial"] > 20, f"checksums: {seen}")
     tcp_transfer(right, left, ["10.1.0.100", "fd00:1::100"])
     for host in topo.hosts:
         for row in host.status()["attachments"]:

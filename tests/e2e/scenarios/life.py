@@ -45,7 +45,7 @@ def bad_file(topo):
 def changes(topo):
     first = topo.hosts[0]
     with Production(topo, rate=1000) as production:
-        need(operations(first.svnet("plan", topo.write(topo.base_network))) == [],
+        need(first.plan(topo.write(topo.base_network)) == [],
              "the plan for what runs is not empty")
         before = {h: h.dump_config() for h in topo.hosts}
         topo.apply(topo.base_network)
@@ -57,27 +57,20 @@ def changes(topo):
             edge["vlan"] = 30
         net["vnets"]["C"] = c
         path = topo.write(net)
-        need(operations(first.svnet("plan", path)), "the plan for a new VNet is empty")
+        need(first.plan(path), "the plan for a new VNet is empty")
         first.svnet("apply", path)
         r1 = topo.hosts[0].vnode("C/r1")
         wait_for("C's routers to reach each other", lambda: r1.run(
             "ping", "-c1", "-W1", "10.63.0.3", check=False).returncode == 0, 15)
-        need({v["name"] for v in first.svnet("vnet", "list")} == {"A", "C"}, "C is not listed")
+        need(first.vnets() == {"A", "C"}, "C is not listed")
         first.svnet("vnet", "delete", "C")
-        need({v["name"] for v in first.svnet("vnet", "list")} == {"A"}, "C is still listed")
+        need(first.vnets() == {"A"}, "C is still listed")
         for host in topo.hosts:
             need(not any(r["vnet"] == "C" for r in host.status()["attachments"]),
                  f"{host.name} still has attachments of C")
             need(not any(r["name"].startswith("C/") for r in host.status()["vnodes"]),
                  f"{host.name} still has VNodes of C")
         production.check("while a VNet came and went")
-
-
-def operations(plan):
-    """The operations in what `svnet plan --json` printed, of all hosts."""
-    if isinstance(plan, list):
-        return plan
-    return plan.get("operations", plan.get("plan", plan.get("ops", None)))
 
 
 @scenario("life: a VNode's program is kept running", Three)
@@ -125,10 +118,25 @@ def operators(topo):
     codes = [code for _, code in done]
     need(set(codes) <= {0, 4}, f"exit codes {codes}: {[d[0][1].strip()[:200] for d in done]}")
     need(codes.count(0) >= 1, f"nobody was served: {codes}")
-    names = {row["name"] for row in topo.hosts[0].svnet("monitor", "list")}
+    names = topo.hosts[0].sessions()
     want = {f"op{n}" for n, code in enumerate(codes) if code == 0}
     need(names == want, f"told that {sorted(want)} were made, there are {sorted(names)}")
+    late(topo)
     return f"{codes.count(0)} done, {codes.count(4)} told to look again"
+
+
+def late(topo):
+    """Both looked at the same revision; who comes second with it is told, and changes nothing."""
+    one, two = topo.hosts[0], topo.hosts[2]
+    seen = two.status()["store_revision"]
+    mine, theirs = topo.network(), topo.network()
+    mine["vnets"]["A"]["vnodes"]["r1"]["cpu_weight"] = 300
+    theirs["vnets"]["A"]["vnodes"]["r1"]["cpu_weight"] = 700
+    one.svnet("apply", topo.write(mine, "mine.json"), "--revision", seen)
+    code, _, text = two.try_svnet("apply", topo.write(theirs, "theirs.json"), "--revision", seen)
+    need(code == 4, f"the second of two operators: exit {code}: {text}")
+    net = two.svnet("show")
+    need("300" in json.dumps(net) and "700" not in json.dumps(net), "the second overwrote the first")
 
 
 @scenario("life: purge leaves nothing", Three)
