@@ -156,13 +156,13 @@ static int add_new(struct sv_batch *batch, const struct sv_vnode_spec *from,
 	size_t i;
 	int rc;
 
-	rc = sv_batch_add(batch, "lo", "link set lo up");
+	rc = sv_batch_add(batch, "lo", "link set dev lo up");
 	for (i = 0; i < to->n_iface && !rc; i++) {
 		const struct sv_vnode_iface *iface = &to->iface[i], *was = same_device(from, iface);
 
 		if (!was) {
 			changed = true;
-			rc = sv_batch_add(batch, iface->name, "link set %s up", iface->name);
+			rc = sv_batch_add(batch, iface->name, "link set dev %s up", iface->name);
 		} else if (!sv_strv_same(was->addresses, iface->addresses)) {
 			changed = true;
 		}
