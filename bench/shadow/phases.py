@@ -41,7 +41,7 @@ class Experiment:
 
     def _capture(self, name, start, dev, direction, what=CAPTURE_FILTER):
         path = os.path.join(self.folder, name + ".pcap")
-        argv = ["tcpdump", "-i", dev, "-n", "-U", "-Z", "root", "-s", "128", "-B", "16384"]
+        argv = ["tcpdump", "-i", dev, "-n", "-U", "--immediate-mode", "-Z", "root", "-s", "128", "-B", "16384"]
         argv += ["--time-stamp-precision=nano", "-Q", direction, "-w", path, what]
         self.started.append(start(argv, os.path.join(self.folder, name + ".log")))
         capture = Capture(path)
