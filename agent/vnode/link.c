@@ -114,7 +114,7 @@ bool sv_link_exists(const char *name)
 
 int sv_link_delete(const char *name, struct sv_err *err)
 {
-	_cleanup_(sv_rtnl_close) struct sv_rtnl rtnl;
+	_cleanup_(sv_rtnl_close) struct sv_rtnl rtnl = { 0 };
 	struct timespec ms = { .tv_nsec = 1000000 };
 	struct ifinfomsg ifi = { 0 };
 	int rc, i;

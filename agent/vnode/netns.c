@@ -380,7 +380,7 @@ static int clone_into(const struct sv_vn *vn, const struct sv_vn *source,
 	if (netns < 0)
 		return sv_err_set(err, netns, "its keeper is gone");
 	rc = copy_links(vn, netns, copied, err);
-	rc = rc ?: sv_clone_copy(source, from_ns, vn, netns, report, err);
+	rc = rc ?: sv_clone_copy(source, from_ns, vn, netns, copied, report, err);
 	rc = rc ?: sv_config_apply(vn, netns, copied, spec, err);
 	rc = rc ?: place_receive_work(vn, spec, spec->tier, err);
 	return rc ?: save_spec(vn, spec, err);

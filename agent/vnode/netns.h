@@ -165,8 +165,13 @@ void sv_sysctl_try(int netns, const char *path, const char *value);
 /* ---- clone.c
  * ------------------------------------------------------------------------------------- */
 
+/* `copied`: the clone's devices; they exist and have nothing yet. */
 int sv_clone_copy(const struct sv_vn *from, int from_ns, const struct sv_vn *to, int to_ns,
-		  FILE *report, struct sv_err *err);
+		  const struct sv_vnode_spec *copied, FILE *report, struct sv_err *err);
+
+/* ---- snapshot.c
+ * ---------------------------------------------------------------------------------- */
+
 int sv_snapshot_write(const struct sv_vn *vn, int netns, FILE *file, struct sv_err *err);
 
 #endif

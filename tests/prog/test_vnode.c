@@ -615,6 +615,333 @@ static void test_list(void **state)
 	free(list);
 }
 
+/* ---- clone
+ * --------------------------------------------------------------------------------------- */
+
+/* What an operator, or the operator's program, has done to it since. */
+static const char *const changes[] = {
+	"ip addr add 10.77.0.1/32 dev lo",
+	"ip addr add 10.1.0.9/24 dev eth0",
+	"ip addr add fd00:1::9/64 dev eth0 nodad",
+	"ip addr add 10.5.0.1/24 dev eth0 valid_lft 5000 preferred_lft 4000",
+	"ip link set eth0 mtu 1300",
+	"ip link set eth0 txqueuelen 77",
+	"ip route add 10.40.0.0/16 via 10.12.0.9 metric 50 mtu 1200",
+	"ip route add 10.41.0.0/16 nexthop via 10.12.0.3 weight 2 nexthop via 10.1.0.3",
+	"ip route add blackhole 10.42.0.0/16",
+	"ip route add 10.43.0.0/16 via 10.99.0.1 dev eth1 onlink",
+	"ip route add local 10.44.0.0/16 dev lo",
+	"ip route add default via 10.12.0.2 table 100",
+	"ip route del 10.5.0.0/24",
+	"ip -6 route add fd00:40::/64 via fd00:12::9 metric 7",
+	"ip nexthop add id 5 via 10.12.0.7 dev eth1",
+	"ip nexthop add id 6 via 10.1.0.7 dev eth0",
+	"ip nexthop add id 9 group 5/6",
+	"ip route add 10.45.0.0/16 nhid 9",
+	"ip rule add from 10.1.0.9 table 100 priority 500",
+	"ip -6 rule add iif eth0 table 100 priority 600",
+	"ip rule del priority 32767",
+	"ip neigh add 10.12.0.2 lladdr 02:00:00:00:02:00 dev eth1",
+	"ip neigh add 10.12.0.3 lladdr 02:00:00:00:02:03 dev eth1 nud stale",
+	"ip neigh add fd00:12::3 lladdr 02:00:00:00:02:03 dev eth1 nud reachable",
+	"ip neigh add proxy 10.12.0.77 dev eth1",
+	"sysctl -qw net.ipv4.conf.eth1.proxy_arp=1 net.ipv4.ip_default_ttl=33 "
+	"net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0",
+	"tc qdisc add dev eth0 root handle 7: tbf rate 5mbit burst 4000 limit 20000",
+	"tc class add dev eth1 parent 1:ffff classid 1:20 htb rate 2mbit ceil 3mbit prio 5",
+	"tc qdisc add dev eth1 parent 1:20 handle 20: pfifo limit 33",
+	"tc filter add dev eth1 parent 1: protocol ip prio 2 handle 2: u32 divisor 4",
+	"tc filter add dev eth1 parent 1: protocol ip prio 2 u32 ht 2:1 match ip dst 10.3.0.7/32 "
+	"flowid 1:20",
+	"tc qdisc add dev eth1 clsact",
+	"tc filter add dev eth1 egress protocol ipv6 prio 3 u32 match ip6 dst fd00:3::/64 flowid "
+	"1:1",
+	"nft add table ip more",
+	"nft add set ip more s '{ type ipv4_addr; elements = { 10.0.0.7, 10.0.0.8 }; }'",
+	"nft add chain ip more c '{ type filter hook input priority 1; }'",
+	"nft add rule ip more c iif eth0 ip saddr @s counter drop",
+};
+
+/* Shown by both sides, these must be equal. `s` drops what is time's or a device's number. */
+static const char *const views[] = {
+	"ip addr show | sed -E 's/@if[0-9]+//; s/^[0-9]+: //; s/link-netnsid.*//; s/ state .*//; "
+	"s/(valid|preferred)_lft [0-9]+sec/LFT/g; s/<[^>]*>//' | grep -v fe80",
+	"ip -4 route show table all",
+	"ip -6 route show table all | grep -v fe80",
+	"ip nexthop",
+	"ip rule; ip -6 rule",
+	"ip neigh show nud all | grep -v -i noarp | sort",
+	"ip neigh show proxy",
+	"cd /proc/sys/net && grep -rs . . | grep -v -e _dad -e nf_conntrack_count -e dad_trans | "
+	"sort",
+	"tc qdisc show | sed 's/ refcnt [0-9]*//' | grep -v ' 0: '",
+	"tc class show dev eth0; tc class show dev eth1",
+	"tc filter show dev eth1; tc filter show dev eth1 egress",
+	"nft list ruleset",
+};
+
+static struct sv_vnode_iface clone_ifaces[2];
+
+static struct sv_vnode_spec clone_spec(void)
+{
+	struct sv_vnode_spec spec = r1_spec();
+
+	memcpy(clone_ifaces, r1_ifaces, sizeof(clone_ifaces));
+	strcpy(clone_ifaces[0].port, "vnc0");
+	strcpy(clone_ifaces[1].port, "vnc1");
+	strcpy(spec.name, "c1");
+	spec.iface = clone_ifaces;
+	spec.tier = SV_TIER_SHADOW;
+	spec.json = "{\"c1\":1}";
+	return spec;
+}
+
+static void all_ports_up(void)
+{
+	static const char *const ports[] = { "vnp0", "vnp1", "vnc0", "vnc1" };
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		free(run(NULL, "ip link set %s up 2>&1", ports[i]));
+}
+
+static void make_changed_original(struct fixture *f)
+{
+	struct sv_vnode_spec spec = r1_spec();
+	int status;
+	size_t i;
+
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	free(run(NULL, "ip link set vnp0 up; ip link set vnp1 up"));
+	sleep_ms(1200); /* what the carrier changes is changed */
+	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		char *text = run_in(f, "r1", &status, "%s 2>&1", changes[i]);
+
+		if (status)
+			fail_msg("%s: %s", changes[i], text);
+		free(text);
+	}
+}
+
+static void same_views(struct fixture *f)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(views) / sizeof(views[0]); i++) {
+		char *a = run_in(f, "r1", NULL, "%s", views[i]);
+		char *b = run_in(f, "c1", NULL, "%s", views[i]);
+
+		if (strcmp(a, b)) {
+			print_error("%s\n--- original\n%s--- clone\n%s", views[i], a, b);
+			fail();
+		}
+		assert_true(strlen(a) > 10);
+		free(a);
+		free(b);
+	}
+}
+
+static void test_clone(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = clone_spec();
+	char *report = NULL;
+	size_t len;
+	FILE *file;
+
+	make_changed_original(f);
+	file = open_memstream(&report, &len);
+	OK(f, f->ops->clone(&f->drv, &spec, "vn", "r1", file, &f->err));
+	fclose(file);
+	print_message("%s", report);
+	assert_string_equal(report, "");
+	same_views(f);
+	/* It goes on being equal once it is connected, and later. */
+	all_ports_up();
+	sleep_ms(1500);
+	same_views(f);
+	HAS(run_in(f, "c1", NULL, "cat /sys/class/net/eth0/threaded"), "1");
+	HAS(run(NULL, "cat /sys/class/net/vnc0/mtu"), "1300");
+	free(report);
+}
+
+static void test_clone_report(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = clone_spec(), original = r1_spec();
+	char *report = NULL;
+	size_t len;
+	FILE *file;
+
+	original.program = (char *[]){ "/usr/bin/python3", "-c",
+				       "import socket,time\ns=socket.socket()\n"
+				       "s.bind(('',7))\ns.listen()\ntime.sleep(100)",
+				       NULL };
+	OK(f, f->ops->define(&f->drv, &original, &f->err));
+	OK(f, f->ops->start(&f->drv, "vn", "r1", &f->err));
+	free(run_in(f, "r1", NULL,
+		    "ip link add br9 type bridge; ip link set br9 up; "
+		    "ip addr add 10.66.0.1/24 dev br9"));
+	sleep_ms(500);
+	file = open_memstream(&report, &len);
+	OK(f, f->ops->clone(&f->drv, &spec, "vn", "r1", file, &f->err));
+	fclose(file);
+	assert_non_null(strstr(report, "interface br9 (bridge)"));
+	assert_non_null(strstr(report, "address 10.66.0.1/24 dev br9"));
+	assert_non_null(strstr(report, "memory of its program"));
+	assert_non_null(strstr(report, "1 tcp socket"));
+	free(report);
+}
+
+static void test_clone_override(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = clone_spec();
+
+	make_changed_original(f);
+	spec.routes = (char *[]){ "10.3.0.0/24 via 10.12.0.8", "default via 10.1.0.254",
+				  "fd00:3::/64 via fd00:12::2", NULL };
+	spec.sysctls = (char *[]){ "net.ipv4.ip_forward=0", NULL };
+	clone_ifaces[1].rate_kbit = 10000;
+	OK(f, f->ops->clone(&f->drv, &spec, "vn", "r1", NULL, &f->err));
+	HAS(run_in(f, "c1", NULL, "ip route"), "10.3.0.0/24 via 10.12.0.8");
+	HAS_NOT(run_in(f, "c1", NULL, "ip route"), "10.3.0.0/24 via 10.12.0.2");
+	/* What was not overridden is the original's. */
+	HAS(run_in(f, "c1", NULL, "ip route"), "10.40.0.0/16 via 10.12.0.9");
+	HAS(run_in(f, "c1", NULL, "ip addr show dev eth0"), "10.1.0.9/24");
+	HAS(run_in(f, "c1", NULL, "cat /proc/sys/net/ipv4/ip_forward"), "0");
+	HAS(run_in(f, "c1", NULL, "tc class show dev eth1"), "class htb 1:ffff root rate 10Mbit");
+	HAS(run_in(f, "c1", NULL, "tc qdisc show dev eth0"), "tbf 7:");
+}
+
+/* ---- update
+ * -------------------------------------------------------------------------------------- */
+
+static void test_update(void **state)
+{
+	static char *two[] = { "10.1.0.1/24", "10.1.0.2/24", NULL };
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	struct sv_vnode_iface ifaces[3];
+	pid_t pid;
+
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	pid = status_of(f, "r1").pid;
+	free(run_in(f, "r1", NULL, "ip route add 10.40.0.0/16 via 10.12.0.9"));
+	memset(ifaces, 0, sizeof(ifaces));
+	memcpy(ifaces, r1_ifaces, sizeof(r1_ifaces));
+	ifaces[0].addresses = two;
+	ifaces[0].xdp = false;
+	ifaces[0].mtu = 1600;
+	ifaces[1].rate_kbit = 5000;
+	strcpy(ifaces[2].name, "eth2");
+	strcpy(ifaces[2].port, "vnp2");
+	memcpy(ifaces[2].mac, "\x02\0\0\0\1\2", 6);
+	ifaces[2].mtu = 1500;
+	spec.iface = ifaces;
+	spec.n_iface = 3;
+	spec.tc = NULL;
+	spec.tier = SV_TIER_SHADOW;
+	spec.json = "{\"r1\":2}";
+	OK(f, f->ops->update(&f->drv, &spec, &f->err));
+	assert_int_equal(status_of(f, "r1").pid, pid);
+	assert_int_equal(status_of(f, "r1").tier, SV_TIER_SHADOW);
+	HAS(run_in(f, "r1", NULL, "ip -4 addr show dev eth0"), "10.1.0.2/24");
+	HAS(run_in(f, "r1", NULL, "ip -4 addr show dev eth0"), "10.1.0.1/24");
+	HAS_NOT(run_in(f, "r1", NULL, "ip -6 addr show dev eth0"), "fd00:1::1");
+	HAS(run_in(f, "r1", NULL, "ethtool -k eth0"), "\ntx-checksumming: on");
+	HAS(run_in(f, "r1", NULL, "ethtool -k eth0"), "tcp-segmentation-offload: on");
+	HAS(run_in(f, "r1", NULL, "ip link show eth0"), "mtu 1600");
+	HAS(run(NULL, "ip link show vnp0"), "mtu 1600");
+	HAS(run_in(f, "r1", NULL, "tc class show dev eth1"), "class htb 1:ffff root rate 5Mbit");
+	HAS_NOT(run_in(f, "r1", NULL, "tc class show dev eth1"), "1:10 ");
+	HAS(run_in(f, "r1", NULL, "ip link show eth2"), "02:00:00:00:01:02");
+	HAS(run_in(f, "r1", NULL, "ip route"), "10.40.0.0/16 via 10.12.0.9");
+	HAS(run_in(f, "r1", NULL, "ip route"), "10.3.0.0/24 via 10.12.0.2");
+
+	/* A bad one changes nothing. */
+	spec.n_iface = 2;
+	spec.routes = (char *[]){ "10.9.0.0/24 via 10.99.0.1", NULL };
+	assert_true(f->ops->update(&f->drv, &spec, &f->err) < 0);
+	HAS(run_in(f, "r1", NULL, "ip link show eth2"), "02:00:00:00:01:02");
+	HAS(run_in(f, "r1", NULL, "ip route"), "10.3.0.0/24 via 10.12.0.2");
+
+	spec.routes = r1_routes;
+	OK(f, f->ops->update(&f->drv, &spec, &f->err));
+	HAS_NOT(run(NULL, "ip link"), "vnp2");
+	OK(f, f->ops->destroy(&f->drv, "vn", "r1", &f->err));
+	HAS_NOT(run(NULL, "ip link"), "vnp");
+}
+
+static void test_ping(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec(), peer = r1_spec();
+	struct sv_vnode_iface iface = { .name = "eth0",
+					.port = "vnq0",
+					.mtu = 1400,
+					.mac = { 2, 0, 0, 0, 2, 0 },
+					.addresses = (char *[]){ "10.12.0.2/24", "fd00:12::2/64",
+								 NULL } };
+	int status;
+
+	strcpy(peer.name, "r2");
+	peer.n_iface = 1;
+	peer.iface = &iface;
+	peer.routes = peer.sysctls = peer.tc = NULL;
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	OK(f, f->ops->define(&f->drv, &peer, &f->err));
+	free(run(NULL, "ip link add vnbr type bridge; ip link set vnbr up; "
+		       "for p in vnp1 vnq0; do ip link set $p master vnbr up; done"));
+	free(run_in(f, "r1", &status, "ping -c 1 -W 2 10.12.0.2"));
+	assert_int_equal(status, 0);
+	free(run_in(f, "r1", &status, "ping -c 1 -W 2 fd00:12::2"));
+	assert_int_equal(status, 0);
+	free(run(NULL, "ip link del vnbr"));
+}
+
+static void test_snapshot(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	char *text = NULL;
+	size_t len;
+	FILE *file;
+
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	file = open_memstream(&text, &len);
+	OK(f, f->ops->snapshot(&f->drv, "vn", "r1", file, &f->err));
+	fclose(file);
+	assert_non_null(strstr(text, "\"10.12.0.1\""));
+	assert_non_null(strstr(text, "10.3.0.0/24"));
+	assert_non_null(strstr(text, "\"htb\""));
+	assert_non_null(strstr(text, "\"u32\""));
+	free(text);
+}
+
+static void test_external(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	const struct sv_vnode_driver_ops *ops = sv_vnode_driver_find("external");
+	struct sv_vnode_status s;
+
+	assert_non_null(ops);
+	assert_int_equal(ops->define(&f->drv, &spec, &f->err), -ENODEV);
+	assert_non_null(strstr(f->err.text, "vnp0"));
+	free(run(NULL, "ip link add vnp0 type veth peer name vnp1"));
+	OK(f, ops->define(&f->drv, &spec, &f->err));
+	OK(f, ops->status(&f->drv, "vn", "r1", &s, &f->err));
+	assert_int_equal(s.state, SV_VNODE_RUNNING);
+	assert_string_equal(s.spec_json, spec.json);
+	free(s.spec_json);
+	OK(f, ops->destroy(&f->drv, "vn", "r1", &f->err));
+	OK(f, ops->status(&f->drv, "vn", "r1", &s, &f->err));
+	assert_int_equal(s.state, SV_VNODE_ABSENT);
+	HAS(run(NULL, "ip link"), "vnp0");
+	free(run(NULL, "ip link del vnp0"));
+}
+
 /* The keeper is built beside the folder of the tests. */
 static void find_keeper(void)
 {
@@ -629,7 +956,7 @@ static void find_keeper(void)
 	setenv("SVNET_VINIT", path, 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_define, set_up, tear_down),
@@ -646,9 +973,18 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_tiers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_napi_threads, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_list, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_clone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_clone_report, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_clone_override, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_update, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ping, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_snapshot, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_external, set_up, tear_down),
 	};
 
 	find_keeper();
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	if (geteuid() || unshare(CLONE_NEWNET)) {
 		fprintf(stderr, "test_vnode: needs root and network namespaces\n");
 		return 1;
