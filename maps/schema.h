@@ -12,8 +12,7 @@
 #define SV_SCHEMA 1
 
 #define SV_ATTACH_MAX 8192 /* attachments of a host, the catch-all row 0 included */
-#define SV_FANOUT_MAX 65536 /* fan-outs of a host; see fanout.h for how many an attachment takes   \
-			     */
+#define SV_FANOUT_MAX 65536 /* fan-outs of a host, numbered as attach.h says */
 #define SV_DEST_MAX 16 /* destinations of one fan-out */
 #define SV_SESSION_MAX 1024 /* monitoring sessions of a host, number 0 is never used */
 #define SV_SESSION_BITS 4 /* sessions of one attachment */

@@ -35,15 +35,6 @@ static __always_inline struct sv_count *sv_count_row(__u32 attach)
 	return bpf_map_lookup_elem(&sv_count, &attach);
 }
 
-static __always_inline void sv_count_session(__u32 session, enum sv_scount_reason reason,
-					     const struct sv_weight *w)
-{
-	struct sv_scount *row = bpf_map_lookup_elem(&sv_scount, &session);
-
-	if (row && reason < SV_SCOUNT__COUNT)
-		sv_count_add(&row->r[reason], w);
-}
-
 /* A device that has no row is not ours: nothing is counted. */
 static __always_inline void sv_count_dev(__u32 ifindex, enum sv_dev_reason reason, __u64 n)
 {

@@ -16,7 +16,7 @@ static __always_inline __u64 sv_live_word(__u32 slot)
 	return word ? *word : 0;
 }
 
-/* A word that needs the clock or the second slot. Checked by the verifier once, not for every path. */
+/* A word that needs the clock or the second slot; verified once, not on every path. */
 __noinline __u32 sv_live_role_slow(__u32 group)
 {
 	__u64 word = sv_live_word(2 * group);

@@ -123,7 +123,7 @@ static void expect_dev(int port, const char *what, enum sv_dev_reason reason, ui
 static void attach_trace(struct bpf_program *prog, const char *tracepoint, bool optional,
 			 struct bpf_link **link)
 {
-	*link = bpf_program__attach_raw_tracepoint(prog, tracepoint);
+	*link = bpf_program__attach(prog);
 	if (*link)
 		return;
 	if (!optional)
