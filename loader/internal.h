@@ -39,6 +39,7 @@ enum sv_map { SV_MAPS(SV_MAP_ENUM) SV_MAP__COUNT };
 struct sv_tracer {
 	char name[64]; /* of the program, and of the pins */
 	char tracepoint[64];
+	bool typed; /* tp_btf: the program knows its tracepoint */
 	int fd;
 };
 
@@ -126,6 +127,9 @@ int sv_tc_attach(struct sv_plane *plane, const struct sv_record *rec, const stru
 		 struct sv_err *err);
 int sv_tc_detach(const struct sv_record *rec, struct sv_err *err);
 enum sv_tc_how sv_tc_how(const struct sv_record *rec);
+bool sv_tc_has_filter(__u32 ifindex); /* ours, in a clsact qdisc */
+/* Our filter is on the record's device, as no other device of that number could have it. */
+bool sv_clsact_present(const struct sv_record *rec);
 
 /* dispatcher.c: libxdp's. */
 bool sv_dispatcher_works(struct sv_plane *plane);

@@ -106,7 +106,7 @@ bool sv_record_alive(const struct sv_record *rec, struct sv_netdev *dev)
 		state = link_state(rec, "xdp", false);
 	if (!state || sv_netdev_get(dev, rec->ifindex))
 		return false;
-	/* A link knows its device even when the MAC address was changed; without one the MAC
-	 * decides. */
-	return state > 0 || !memcmp(dev->mac, rec->mac, sizeof(rec->mac));
+	/* A link, or our filter, knows its device even when the MAC address was changed. */
+	return state > 0 || !memcmp(dev->mac, rec->mac, sizeof(rec->mac)) ||
+	       (sv_record_has(rec, "clsact") && sv_tc_has_filter(rec->ifindex));
 }

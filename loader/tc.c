@@ -126,6 +126,15 @@ static bool qdisc_used(__u32 ifindex)
 	       has_filter(out, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS));
 }
 
+bool sv_tc_has_filter(__u32 ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+
+	sv_log_start();
+	return !bpf_tc_query(&hook, &opts);
+}
+
 static int detach_clsact(const struct sv_record *rec, struct sv_err *err)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = rec->ifindex, .attach_point = BPF_TC_INGRESS);
@@ -147,6 +156,15 @@ static int detach_clsact(const struct sv_record *rec, struct sv_err *err)
 	}
 	rc = mark(rec, "clsact", false, err);
 	return rc ?: mark(rec, "clsact-own", false, err);
+}
+
+bool sv_clsact_present(const struct sv_record *rec)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = rec->ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+
+	sv_log_start();
+	return sv_record_has(rec, "clsact") && !bpf_tc_query(&hook, &opts);
 }
 
 /* ---- either -------------------------------------------------------------------------------- */
