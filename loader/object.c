@@ -143,6 +143,7 @@ static int keep_trace(struct sv_plane *plane, struct bpf_object *obj, struct sv_
 		trace = &plane->trace[plane->n_trace];
 		snprintf(trace->name, sizeof(trace->name), "%s", bpf_program__name(prog));
 		snprintf(trace->tracepoint, sizeof(trace->tracepoint), "%s", slash + 1);
+		trace->typed = bpf_program__type(prog) == BPF_PROG_TYPE_TRACING;
 		rc = keep_prog(&trace->fd, obj, trace->name, err);
 		if (rc)
 			return rc;

@@ -255,7 +255,7 @@ static int put_trace(struct sv_plane *plane, const struct sv_tracer *trace, stru
 	rc = drop_traces(plane, trace->name, err);
 	if (rc)
 		return rc;
-	link = bpf_raw_tracepoint_open(trace->tracepoint, trace->fd);
+	link = bpf_raw_tracepoint_open(trace->typed ? NULL : trace->tracepoint, trace->fd);
 	if (link < 0 && errno == ENOENT && optional(trace->tracepoint))
 		return 0;
 	if (link < 0)
