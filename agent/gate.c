@@ -113,6 +113,7 @@ int sv_gate_set_tiers(struct agent *agent, struct sv_host_state *desired)
 
 	if (!live)
 		return -ENOMEM;
+	agent->tiers_at_us = sv_gate_now_us();
 	for (size_t i = 0; i < agent->net->n_group; i++)
 		live[i] = sv_gate_live_role(agent, i);
 	sv_host_tiers(desired, agent->net, live);
@@ -302,7 +303,7 @@ static void on_gate_timer(uv_timer_t *timer)
 
 void sv_gate_schedule(struct agent *agent)
 {
-	__u64 now = sv_gate_now_us(), first = 0;
+	__u64 now, first = 0;
 
 	for (size_t i = 0; agent->net && i < agent->net->n_group; i++) {
 		const struct sv_net_group *group = &agent->net->group[i];
@@ -314,13 +315,17 @@ void sv_gate_schedule(struct agent *agent)
 			sv_gate_get(agent->plane, group->slot, words.word, NULL);
 		else if (record)
 			words_of(agent, record, &words, NULL);
-		next = next_change(words.word, now);
+		next = next_change(words.word, agent->tiers_at_us);
 		if (next && (!first || next < first))
 			first = next;
 	}
 	uv_timer_stop(agent->gate_timer);
-	if (first)
-		uv_timer_start(agent->gate_timer, on_gate_timer, (first - now) / 1000 + 2, 0);
+	if (!first)
+		return;
+	now = sv_gate_now_us();
+	uv_update_time(agent->loop); /* it stood still while we worked */
+	uv_timer_start(agent->gate_timer, on_gate_timer, first > now ? (first - now) / 1000 + 2 : 0,
+		       0);
 }
 
 /* ---- the wall clock ---- */
