@@ -211,13 +211,15 @@ static void send_all(struct sv_copy *copy, const struct sv_copy_kind *kind, stru
 	while (progress) {
 		progress = false;
 		for (i = 0; i < want->n; i++) {
-			if (!want->msg[i])
+			struct nl_msg **msg = &want->msg[kind->newest_first ? want->n - 1 - i : i];
+
+			if (!*msg)
 				continue;
-			rc = send_as(&copy->to, want->msg[i], kind->new, kind->flags);
+			rc = send_as(&copy->to, *msg, kind->new, kind->flags);
 			if (rc && rc != -EEXIST)
 				continue;
-			nlmsg_free(want->msg[i]);
-			want->msg[i] = NULL;
+			nlmsg_free(*msg);
+			*msg = NULL;
 			progress = true;
 		}
 	}

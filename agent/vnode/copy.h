@@ -38,6 +38,7 @@ struct sv_copy_kind {
 	const char *what;
 	int get, new, del; /* message types; del 0: what the target has more stays */
 	int flags; /* of the request that makes one */
+	bool newest_first; /* a dump begins with what was made last */
 	bool by_link; /* a dump's header is a struct tcmsg that names the link */
 	/*
 	 * Appends header and attributes of `h` to `out` for the target (mapped), or as they are

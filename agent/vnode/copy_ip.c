@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Addresses, next hops, rules, routes, neighbours. */
+/* Addresses, rules, routes, neighbours. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/fib_rules.h>
@@ -43,8 +43,8 @@ static int build_address(const struct sv_copy *copy, const struct nlmsghdr *h, b
 	const struct nlattr *a = find(h, sizeof(ifa), IFA_FLAGS);
 	uint32_t flags = a ? nla_get_u32(a) : ifa.ifa_flags;
 
-	/* The kernel makes them from a router's advertisements. */
-	if (flags & IFA_F_TEMPORARY)
+	/* Made by the kernel from a router's advertisements; for IPv4 the bit says "secondary". */
+	if (ifa.ifa_family == AF_INET6 && flags & IFA_F_TEMPORARY)
 		return 1;
 	ifa.ifa_index = sv_copy_ifindex(copy, ifa.ifa_index, mapped);
 	if (!ifa.ifa_index) {
@@ -90,7 +90,7 @@ static void show_address(const struct sv_copy *copy, const struct nlmsghdr *h, c
 	snprintf(text, size, "%s dev %s", ip, link ? link->name : "?");
 }
 
-static const struct sv_copy_kind addresses = {
+static const struct sv_copy_kind addresses4 = {
 	.what = "address",
 	.get = RTM_GETADDR,
 	.new = RTM_NEWADDR,
@@ -99,70 +99,24 @@ static const struct sv_copy_kind addresses = {
 	.print = show_address,
 };
 
+/* The newest is first in the list, and first to be chosen as a source. */
+static const struct sv_copy_kind addresses6 = {
+	.what = "address",
+	.get = RTM_GETADDR,
+	.new = RTM_NEWADDR,
+	.flags = NLM_F_CREATE | NLM_F_REPLACE,
+	.newest_first = true,
+	.build = build_address,
+	.print = show_address,
+};
+
 int sv_copy_addresses(struct sv_copy *copy, struct sv_err *err)
 {
-	struct ifaddrmsg ifa = { .ifa_family = AF_UNSPEC };
+	struct ifaddrmsg ifa4 = { .ifa_family = AF_INET }, ifa6 = { .ifa_family = AF_INET6 };
+	int rc = sv_copy_all(copy, &addresses4, &ifa4, sizeof(ifa4), err);
 
-	return sv_copy_all(copy, &addresses, &ifa, sizeof(ifa), err);
+	return rc ?: sv_copy_all(copy, &addresses6, &ifa6, sizeof(ifa6), err);
 }
-
-/* ---- next hops
- * ----------------------------------------------------------------------------------- */
-
-static int build_nexthop(const struct sv_copy *copy, const struct nlmsghdr *h, bool mapped,
-			 struct nl_msg *out, const char **why)
-{
-	struct nhmsg nh = *(struct nhmsg *)nlmsg_data(h);
-	const struct nlattr *a;
-	int oif;
-
-	nh.nh_scope = 0;
-	nh.nh_flags &= RTNH_F_ONLINK;
-	nlmsg_append(out, &nh, sizeof(nh), NLMSG_ALIGNTO);
-	for_each_attr(a, h, sizeof(nh))
-	{
-		switch (nla_type(a)) {
-		case NHA_OIF:
-			oif = sv_copy_ifindex(copy, nla_get_u32(a), mapped);
-			if (!oif) {
-				*why = no_link;
-				return -ENODEV;
-			}
-			nla_put_u32(out, NHA_OIF, oif);
-			break;
-		case NHA_ID:
-		case NHA_GROUP:
-		case NHA_GROUP_TYPE:
-		case NHA_BLACKHOLE:
-		case NHA_GATEWAY:
-		case NHA_ENCAP_TYPE:
-		case NHA_ENCAP:
-			/* The type of a group only. */
-			if (nla_type(a) == NHA_GROUP_TYPE && !find(h, sizeof(nh), NHA_GROUP))
-				break;
-			sv_copy_attr(out, a);
-		}
-	}
-	return 0;
-}
-
-static void show_nexthop(const struct sv_copy *copy, const struct nlmsghdr *h, char *text,
-			 size_t size)
-{
-	const struct nlattr *a = find(h, sizeof(struct nhmsg), NHA_ID);
-
-	(void)copy;
-	snprintf(text, size, "id %u", a ? nla_get_u32(a) : 0);
-}
-
-static const struct sv_copy_kind nexthops = {
-	.what = "nexthop",
-	.get = RTM_GETNEXTHOP,
-	.new = RTM_NEWNEXTHOP,
-	.flags = NLM_F_CREATE | NLM_F_EXCL,
-	.build = build_nexthop,
-	.print = show_nexthop,
-};
 
 /* ---- rules
  * --------------------------------------------------------------------------------------- */
@@ -227,25 +181,19 @@ static int put_multipath(const struct sv_copy *copy, const struct nlattr *a, boo
 }
 
 static int put_route_attr(const struct sv_copy *copy, const struct nlattr *a, bool mapped,
-			  bool by_nexthop, struct nl_msg *out)
+			  struct nl_msg *out)
 {
 	int ifindex;
 
 	switch (nla_type(a)) {
 	case RTA_OIF:
 	case RTA_IIF:
-		if (by_nexthop)
-			return 0;
 		ifindex = sv_copy_ifindex(copy, nla_get_u32(a), mapped);
 		return ifindex ? nla_put_u32(out, nla_type(a), ifindex) : -ENODEV;
 	case RTA_MULTIPATH:
-		return by_nexthop ? 0 : put_multipath(copy, a, mapped, out);
-	case RTA_GATEWAY:
-	case RTA_VIA:
-	case RTA_ENCAP:
-	case RTA_ENCAP_TYPE:
-		return by_nexthop ? 0 : sv_copy_attr(out, a);
+		return put_multipath(copy, a, mapped, out);
 	case RTA_CACHEINFO:
+	case RTA_NH_ID: /* copied as a plain route */
 		return 0;
 	default:
 		return sv_copy_attr(out, a);
@@ -263,7 +211,6 @@ static int build_route(const struct sv_copy *copy, const struct nlmsghdr *h, boo
 		       struct nl_msg *out, const char **why)
 {
 	struct rtmsg rt = *(struct rtmsg *)nlmsg_data(h);
-	bool by_nexthop = find(h, sizeof(rt), RTA_NH_ID) != NULL;
 	const struct nlattr *a;
 
 	if (rt.rtm_family != AF_INET && rt.rtm_family != AF_INET6)
@@ -280,7 +227,7 @@ static int build_route(const struct sv_copy *copy, const struct nlmsghdr *h, boo
 	nlmsg_append(out, &rt, sizeof(rt), NLMSG_ALIGNTO);
 	for_each_attr(a, h, sizeof(rt))
 	{
-		if (put_route_attr(copy, a, mapped, by_nexthop, out)) {
+		if (put_route_attr(copy, a, mapped, out)) {
 			*why = no_link;
 			return -ENODEV;
 		}
@@ -311,14 +258,27 @@ static const struct sv_copy_kind routes = {
 	.print = show_route,
 };
 
+/* The kernel takes none for a device without carrier, which a clone's is until it is connected. */
+static int report_nexthops(struct sv_copy *copy)
+{
+	struct nhmsg nh = { .nh_family = AF_UNSPEC };
+	_cleanup_(sv_nldump_fini) struct sv_nldump dump = { 0 };
+	int rc = sv_rtnl_dump(&copy->from, RTM_GETNEXTHOP, &nh, sizeof(nh), &dump);
+
+	if (!rc && dump.n)
+		sv_copy_not(copy, "%zu nexthop object%s; their routes are copied as plain ones",
+			    dump.n, dump.n == 1 ? "" : "s");
+	return rc == -EOPNOTSUPP ? 0 : rc;
+}
+
 int sv_copy_routing(struct sv_copy *copy, struct sv_err *err)
 {
 	static const unsigned char families[] = { AF_INET, AF_INET6 };
-	struct nhmsg nh = { .nh_family = AF_UNSPEC };
+	int rc = report_nexthops(copy);
 	size_t i;
-	int rc;
 
-	rc = sv_copy_all(copy, &nexthops, &nh, sizeof(nh), err);
+	if (rc)
+		return sv_err_set(err, rc, "reading nexthop objects: %s", strerror(-rc));
 	for (i = 0; i < 2 && !rc; i++) {
 		struct fib_rule_hdr rule = { .family = families[i] };
 		struct rtmsg rt = { .rtm_family = families[i] };

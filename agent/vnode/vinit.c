@@ -132,6 +132,8 @@ static void drop_ns_mounts(void)
 		if (sscanf(line, "%*s %2047s %63s", at, type) == 2 && !strcmp(type, "nsfs"))
 			umount2(at, MNT_DETACH);
 	fclose(f);
+	/* What is left of them are empty files, over which ip(8) complains. */
+	mount("none", "/run/netns", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755");
 }
 
 static void set_up_mounts(void)
