@@ -44,13 +44,16 @@ static int destroy_vnodes(struct sv_vnode_driver *drv, struct sv_err *err)
 
 static void remove_run_files(struct agent *agent)
 {
-	static const char *const files[] = { "state.json", "svnetd.sock" };
+	static const char *const files[] = { "state.json", "svnetd.sock", "svnetd.pid" };
 	char path[160];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", agent->run_dir, files[i]);
 		unlink(path);
 	}
+	snprintf(path, sizeof(path), "%s/vnode", agent->run_dir);
+	rmdir(path);
+	rmdir(agent->run_dir);
 }
 
 /* VNodes go before the programs that keep shadows silent do. */

@@ -33,8 +33,10 @@ void sv_print_done(const cJSON *result)
 {
 	const cJSON *hosts = sv_obj_get(result, "hosts"), *host;
 
-	if (!sv_obj_get(result, "revision"))
+	if (!sv_obj_get(result, "revision")) {
+		printf("done\n");
 		return;
+	}
 	printf("revision %.0f applied on", num(result, "revision"));
 	cJSON_ArrayForEach (host, hosts)
 		printf(" %s", cJSON_GetStringValue(host));
