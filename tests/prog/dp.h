@@ -147,7 +147,7 @@ static inline void dp_gate(struct dp *dp, uint32_t slot, uint64_t word)
 static inline void dp_sum(int map, const void *key, void *sum, size_t size)
 {
 	int cpus = libbpf_num_possible_cpus();
-	uint64_t *all = calloc(cpus, size), *out = sum;
+	__u64 *all = calloc(cpus, size), *out = sum; /* as the structs have it: aliasing */
 
 	memset(sum, 0, size);
 	if (!bpf_map_lookup_elem(map, key, all)) {

@@ -266,7 +266,7 @@ static void test_events_lost(void **state)
 	uint8_t bytes[128];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = bytes, .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .repeat = RUNS);
-	uint64_t lost;
+	__u64 lost;
 	uint32_t zero = 0;
 
 	(void)state;
