@@ -78,15 +78,24 @@ static const struct sv_host_port *find_port(const struct sv_host_state *state, _
 	return NULL;
 }
 
-static const struct sv_host_vnode *find_vnode(const struct sv_host_state *state, const char *vnet,
-					      const char *name)
+static const struct sv_host_vnode *find_named(const struct sv_host_state *state, const char *vnet,
+					      const char *name, const char *driver)
 {
-	for (size_t i = 0; i < state->n_vnode; i++)
-		if (!strcmp(state->vnode[i].spec.vnet, vnet) &&
-		    !strcmp(state->vnode[i].spec.name, name) &&
-		    state->vnode[i].state != SV_VNODE_ABSENT)
-			return &state->vnode[i];
+	for (size_t i = 0; i < state->n_vnode; i++) {
+		const struct sv_host_vnode *vnode = &state->vnode[i];
+
+		if (!strcmp(vnode->spec.vnet, vnet) && !strcmp(vnode->spec.name, name) &&
+		    !strcmp(vnode->spec.driver, driver) && vnode->state != SV_VNODE_ABSENT)
+			return vnode;
+	}
 	return NULL;
+}
+
+/* Another driver's VNode of the same name is another VNode: made before the old one goes. */
+static const struct sv_host_vnode *find_vnode(const struct sv_host_state *state,
+					      const struct sv_host_vnode *like)
+{
+	return find_named(state, like->spec.vnet, like->spec.name, like->spec.driver);
 }
 
 static const struct sv_host_attach *find_attach(const struct sv_host_state *state,
@@ -166,39 +175,28 @@ static void gates_clear(struct planner *p)
  * -----------------------------------------------------------------------------------------------
  */
 
-static bool other_driver(const struct sv_host_vnode *want, const struct sv_host_vnode *have)
-{
-	return strcmp(want->spec.driver, have->spec.driver);
-}
-
-static void vnodes_destroy(struct planner *p, bool replaced)
+static void vnodes_destroy(struct planner *p)
 {
 	for (size_t i = 0; i < p->have->n_vnode; i++) {
 		const struct sv_host_vnode *have = &p->have->vnode[i];
-		const struct sv_host_vnode *want =
-			find_vnode(p->want, have->spec.vnet, have->spec.name);
 
-		if (have->state == SV_VNODE_ABSENT || (want && !other_driver(want, have)) ||
-		    replaced != !!want)
+		if (have->state == SV_VNODE_ABSENT || find_vnode(p->want, have))
 			continue;
 		op_index(p,
-			 op_new(p, SV_OP_VNODE_DESTROY, "%s/%s", have->spec.vnet, have->spec.name),
+			 op_new(p, SV_OP_VNODE_DESTROY, "%s/%s (%s)", have->spec.vnet,
+				have->spec.name, have->spec.driver),
 			 i);
 	}
-}
-
-static bool is_new(const struct planner *p, const struct sv_host_vnode *want)
-{
-	const struct sv_host_vnode *have = find_vnode(p->have, want->spec.vnet, want->spec.name);
-
-	return !have || other_driver(want, have);
 }
 
 /* A clone needs its original: there already, or defined by this plan before it. */
 static bool is_clone(const struct planner *p, const struct sv_host_vnode *want)
 {
-	return want->clone_vnet[0] && (find_vnode(p->have, want->clone_vnet, want->clone_name) ||
-				       find_vnode(p->want, want->clone_vnet, want->clone_name));
+	const char *driver = want->spec.driver;
+
+	return want->clone_vnet[0] &&
+	       (find_named(p->have, want->clone_vnet, want->clone_name, driver) ||
+		find_named(p->want, want->clone_vnet, want->clone_name, driver));
 }
 
 static void vnodes_new(struct planner *p, bool clones)
@@ -207,7 +205,7 @@ static void vnodes_new(struct planner *p, bool clones)
 		const struct sv_host_vnode *want = &p->want->vnode[i];
 		const struct sv_vnode_spec *spec = &want->spec;
 
-		if (!is_new(p, want) || is_clone(p, want) != clones)
+		if (find_vnode(p->have, want) || is_clone(p, want) != clones)
 			continue;
 		if (clones)
 			op_index(p,
@@ -266,10 +264,9 @@ static void vnodes_update(struct planner *p, bool late)
 {
 	for (size_t i = 0; i < p->want->n_vnode; i++) {
 		const struct sv_host_vnode *want = &p->want->vnode[i];
-		const struct sv_host_vnode *have =
-			find_vnode(p->have, want->spec.vnet, want->spec.name);
+		const struct sv_host_vnode *have = find_vnode(p->have, want);
 
-		if (is_new(p, want) || !differs(p, want, have))
+		if (!have || !differs(p, want, have))
 			continue;
 		if (late != (updates_late(p, want) && !gains_xdp(p, want)))
 			continue;
@@ -285,9 +282,9 @@ static void vnodes_tier(struct planner *p)
 
 	for (size_t i = 0; i < p->want->n_vnode; i++) {
 		const struct sv_vnode_spec *want = &p->want->vnode[i].spec;
-		const struct sv_host_vnode *have = find_vnode(p->have, want->vnet, want->name);
+		const struct sv_host_vnode *have = find_vnode(p->have, &p->want->vnode[i]);
 
-		if (have && !is_new(p, &p->want->vnode[i]) && have->spec.tier != want->tier)
+		if (have && have->spec.tier != want->tier)
 			op_index(p,
 				 op_new(p, SV_OP_VNODE_TIER, "%s/%s to %s", want->vnet, want->name,
 					tiers[want->tier]),
@@ -300,13 +297,11 @@ static void vnodes_start(struct planner *p)
 {
 	for (size_t i = 0; i < p->want->n_vnode; i++) {
 		const struct sv_host_vnode *want = &p->want->vnode[i];
-		const struct sv_host_vnode *have =
-			find_vnode(p->have, want->spec.vnet, want->spec.name);
+		const struct sv_host_vnode *have = find_vnode(p->have, want);
 
 		if (!want->spec.program)
 			continue;
-		if (is_new(p, want) || have->state == SV_VNODE_DEFINED ||
-		    have->state == SV_VNODE_FAILED)
+		if (!have || have->state == SV_VNODE_DEFINED || have->state == SV_VNODE_FAILED)
 			op_index(p,
 				 op_new(p, SV_OP_VNODE_START, "%s/%s", want->spec.vnet,
 					want->spec.name),
@@ -481,7 +476,6 @@ int sv_plan_make(struct sv_plan *plan, const struct sv_host_state *desired,
 	gates_hold(&p);
 	/* What goes falls silent first, */
 	ports_down(&p);
-	vnodes_destroy(&p, true);
 	/* then what comes is made, still down, */
 	vnodes_new(&p, false);
 	vnodes_new(&p, true);
@@ -498,7 +492,7 @@ int sv_plan_make(struct sv_plan *plan, const struct sv_host_state *desired,
 	ports_attach(&p, true);
 	vnodes_update(&p, true);
 	ports_detach(&p);
-	vnodes_destroy(&p, false);
+	vnodes_destroy(&p);
 	/* and what is new begins to speak. */
 	ports_up(&p);
 	vnodes_start(&p);
