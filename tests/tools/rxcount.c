@@ -22,9 +22,10 @@
 
 #include "probe.h"
 
-#define BLOCK_LEN (1 << 20)
-#define BLOCKS 32
-#define BLOCK_MS 20
+/* Blocks retire by time as well: all of them together are how long we may be kept from the CPU. */
+#define BLOCK_LEN (1 << 18)
+#define BLOCKS 160
+#define BLOCK_MS 50
 #define FRAME_MAX 70000
 #define GAPS_MAX 64
 
@@ -308,7 +309,7 @@ static void run(struct rxcount *rx)
 			(int64_t)(probe_now(CLOCK_BOOTTIME) - probe_now(CLOCK_REALTIME));
 	}
 	/* The block being filled is retired within BLOCK_MS. */
-	usleep(3 * BLOCK_MS * 1000);
+	usleep(2 * BLOCK_MS * 1000);
 	drain(rx, &next);
 }
 

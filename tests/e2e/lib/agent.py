@@ -184,8 +184,9 @@ class Host:
         gate = self.dump("sv_gate")
         return [int.from_bytes(gate.get(_u32(2 * slot + n), b""), "little") for n in (0, 1)]
 
+    # In the host's namespace: a devmap takes the devices of its writer's.
     def map_update(self, name, key, value):
-        run("bpftool", "map", "update", "pinned", self.pin(name), "key", "hex", *_hex(key),
+        self.net.run("bpftool", "map", "update", "pinned", self.pin(name), "key", "hex", *_hex(key),
             "value", "hex", *_hex(value))
 
     def map_update_inner(self, name, key, inner_id):

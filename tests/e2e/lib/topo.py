@@ -129,7 +129,8 @@ class Topo:
         for name in sorted(first.sessions()):
             first.svnet("monitor", "stop", name)
         if "B" in first.vnets():
-            first.svnet("flip", self.group_name, "--to", "A", "--force")
+            if first.group(self.group_name)["live"] != "A":
+                first.svnet("flip", self.group_name, "--to", "A")
             first.svnet("shadow", "finish", self.group_name)
         self.apply(self.base_network)
         self.ready()
@@ -343,7 +344,7 @@ class Three(Topo):
     @staticmethod
     def mark_override():
         """For a shadow whose forwarded packets can be told from production's: DSCP 8."""
-        rules = ("table inet mark {\n chain f {\n  type filter hook postrouting priority 0;\n"
+        rules = ("table inet shadowmark {\n chain f {\n  type filter hook postrouting priority 0;\n"
                  "  ip dscp set 8\n  ip6 dscp set 8\n }\n}\n")
         return {"vnodes": {name: {"nftables": rules} for name in ("r1", "r3")}}
 

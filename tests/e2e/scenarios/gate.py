@@ -6,7 +6,7 @@ import time
 from lib.shell import need, note, wait_for
 from lib.tap import scenario
 from lib.topo import Three
-from lib.traffic import Rx, Tx, marked, send
+from lib.traffic import Rx, Tx, send
 
 DSCP_B = 8
 
@@ -16,17 +16,24 @@ def tos_of(frame):
 
 
 def who(topo, count=50, stream=40):
-    """Whom the right-hand outside hears now: {"A"}, {"B"}, both or nobody; never a packet twice."""
-    with Rx(topo.outside["right"], "u0", write=True) as rx:
-        send(topo.outside["left"], "u0", topo.user_frame("left", "right", stream), 1000, count)
-        got = rx.stream(stream)
-    need(got["duplicated"] == 0, f"{got['duplicated']} packets were heard from two members")
-    return {"B" if tos_of(f) == DSCP_B else "A" for f in rx.frames if marked(f)}, got["unique"]
+    """Whom the outsides hear now: {"A"}, {"B"}, both or nobody, and how many packets of 2 × count
+    came through; never a packet twice."""
+    ways = (("left", "right"), ("right", "left"))
+    sniffers = [Rx(topo.outside[dst], "u0", write=True, marked=True) for _, dst in ways]
+    for n, (src, dst) in enumerate(ways):
+        send(topo.outside[src], "u0", topo.user_frame(src, dst, stream + n), 1000, count)
+    heard, unique = set(), 0
+    for n, rx in enumerate(sniffers):
+        got = rx.stream(stream + n)
+        need(got["duplicated"] == 0, f"{got['duplicated']} packets were heard from two members")
+        heard |= {"B" if tos_of(f) == DSCP_B else "A" for f in rx.frames}
+        unique += got["unique"]
+    return heard, unique
 
 
 def heard_is(topo, name):
     heard, n = who(topo)
-    need(heard == {name} and n == 50, f"{heard or 'nobody'} is heard ({n} of 50), not {name}")
+    need(heard == {name} and n == 100, f"{heard or 'nobody'} is heard ({n} of 100), not {name}")
 
 
 def start_b(topo):
