@@ -23,14 +23,16 @@ uint64_t sv_json_num(const cJSON *object, const char *key)
 
 int sv_json_set(cJSON *object, const char *key, cJSON *item)
 {
+	bool done;
+
 	if (!item)
 		return -ENOMEM;
-	sv_json_del(object, key);
-	if (!cJSON_AddItemToObject(object, key, item)) {
+	/* In its place: the order of members is the order of VLANs and destinations. */
+	done = sv_json_get(object, key) ? cJSON_ReplaceItemInObjectCaseSensitive(object, key, item)
+					: cJSON_AddItemToObject(object, key, item);
+	if (!done)
 		cJSON_Delete(item);
-		return -ENOMEM;
-	}
-	return 0;
+	return done ? 0 : -ENOMEM;
 }
 
 void sv_json_del(cJSON *object, const char *key)
