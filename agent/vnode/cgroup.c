@@ -336,30 +336,18 @@ static void kill_all(const char *path)
 			kill(atoi(pid), SIGKILL);
 }
 
-static int empty(const char *path)
+/* Who has just died leaves its group a moment later, and one may just be joining it. */
+static int remove_leaf(const char *path, bool v2)
 {
 	int i;
 
 	for (i = 0; i < 5000; i++) {
-		if (access(path, F_OK) || event_is(path, "populated 0"))
-			return 0;
-		if (i % 100 == 0)
-			kill_all(path);
-		sleep_ms();
-	}
-	return -EBUSY;
-}
-
-static int remove_leaf(const char *path)
-{
-	int i;
-
-	/* Who has just died leaves its group a moment later. */
-	for (i = 0; i < 2000; i++) {
 		if (!rmdir(path) || errno == ENOENT)
 			return 0;
 		if (errno != EBUSY)
 			return -errno;
+		if (v2 && i % 50 == 0)
+			kill_all(path);
 		sleep_ms();
 	}
 	return -EBUSY;
@@ -372,10 +360,8 @@ static int remove_in(const char *root, const struct sv_vn *vn, bool v2)
 
 	for (i = 0; i < N_TIERS && !rc; i++) {
 		group_path(path, root, vn, i, 4);
-		if (!access(path, F_OK)) {
-			rc = v2 ? empty(path) : 0;
-			rc = rc ?: remove_leaf(path);
-		}
+		if (!access(path, F_OK))
+			rc = remove_leaf(path, v2);
 		group_path(path, root, vn, i, 3);
 		rmdir(path);
 	}

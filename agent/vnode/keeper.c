@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -92,7 +93,7 @@ static void find_vinit(char path[PATH_MAX])
 }
 
 static void __attribute__((noreturn))
-become_vinit(const struct sv_vn *vn, const char *path, char *log, int ready)
+become_vinit(const struct sv_vn *vn, const char *path, char *log, int ready, pid_t parent)
 {
 	char *argv[] = { "svnet-vinit", (char *)vn->dir, (char *)vn->name, log, NULL };
 	sigset_t none;
@@ -102,6 +103,9 @@ become_vinit(const struct sv_vn *vn, const char *path, char *log, int ready)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (fd = 1; fd < NSIG; fd++)
 		signal(fd, SIG_DFL);
+	/* Its agent gone, it must not begin what another agent may be doing by then. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		_exit(1);
 	rc = sv_cgroup_join(vn);
 	if (rc) {
 		dprintf(ready, "joining its cgroup: %s", strerror(-rc));
@@ -139,8 +143,8 @@ int sv_keeper_start(const struct sv_vn *vn, struct sv_err *err)
 {
 	_cleanup_close_ int rd = -1;
 	char path[PATH_MAX], log[256], text[256] = "";
+	pid_t pid, parent = getpid();
 	int ready[2], status, rc;
-	pid_t pid;
 
 	find_vinit(path);
 	snprintf(log, sizeof(log), "%s/%s.log", vn->drv->log_dir, vn->tag);
@@ -154,7 +158,7 @@ int sv_keeper_start(const struct sv_vn *vn, struct sv_err *err)
 		return sv_err_set(err, rc, "fork: %s", strerror(-rc));
 	}
 	if (pid == 0)
-		become_vinit(vn, path, log, ready[1]);
+		become_vinit(vn, path, log, ready[1], parent);
 	close(ready[1]);
 	rc = wait_ready(rd, text, sizeof(text));
 	/* What was forked here ends once PID 1 exists; a hung one must not hang the agent. */

@@ -537,6 +537,39 @@ static void test_leaves_nothing(void **state)
 		"svnet");
 }
 
+/* svnetd may be killed at any moment of define(). */
+static void test_killed_agent(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	int i, whole = 0, half = 0;
+
+	for (i = 0; i < 24; i++) {
+		struct timespec wait = { 0, (i + 1) * 4000000L };
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(f->ops->define(&f->drv, &spec, NULL) ? 1 : 0);
+		nanosleep(&wait, NULL);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		if (status_of(f, "r1").state == SV_VNODE_DEFINED) {
+			whole++;
+			OK(f, f->ops->destroy(&f->drv, "vn", "r1", &f->err));
+		} else {
+			half++;
+			if (i % 2)
+				OK(f, f->ops->define(&f->drv, &spec, &f->err));
+			OK(f, f->ops->destroy(&f->drv, "vn", "r1", &f->err));
+		}
+		assert_int_equal(status_of(f, "r1").state, SV_VNODE_ABSENT);
+		HAS_NOT(run(NULL, "ip link"), "vnp");
+		HAS_NOT(run(NULL, "ps axww -o stat,args | grep -v grep"), f->root);
+	}
+	print_message("killed in the middle %d times, too late %d times\n", half, whole);
+	assert_true(half > 3);
+}
+
 static void test_tiers(void **state)
 {
 	static const struct {
@@ -970,6 +1003,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_half_made, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_leaves_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_killed_agent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tiers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_napi_threads, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_list, set_up, tear_down),
