@@ -88,15 +88,76 @@ static int make_links(const struct sv_vn *vn, int netns, const struct sv_vnode_s
 /* ---- sysctls
  * ------------------------------------------------------------------------------------- */
 
-static int set_sysctls(int netns, const struct sv_vnode_spec *from, const struct sv_vnode_spec *to,
-		       struct sv_err *err)
+static size_t name_len(const char *assignment)
+{
+	size_t len = strcspn(assignment, "=");
+
+	while (len && assignment[len - 1] == ' ')
+		len--;
+	return len;
+}
+
+/* The line of a list of assignments that is about the same name. */
+static const char *same_name(char *const *list, const char *assignment)
+{
+	size_t len = name_len(assignment);
+
+	for (; list && *list; list++)
+		if (name_len(*list) == len && !strncmp(*list, assignment, len))
+			return *list;
+	return NULL;
+}
+
+/* What it was before it was set first goes to the file `sysctls`, for when it is set no longer. */
+static int remember_sysctl(const struct sv_vn *vn, int netns, const char *assignment)
+{
+	_cleanup_free_ char *known = sv_vn_read(vn, "sysctls");
+	_cleanup_free_ char *value = NULL;
+	_cleanup_free_ char *text = NULL;
+	int len = name_len(assignment);
+	char key[256];
+	int n;
+
+	snprintf(key, sizeof(key), "%.*s=", len, assignment);
+	if (known && strstr(known, key))
+		return 0;
+	value = sv_sysctl_read(netns, assignment);
+	if (!value)
+		return 0;
+	n = asprintf(&text, "%s%s%s\n", known ?: "", key, value);
+	if (n < 0) {
+		text = NULL;
+		return -ENOMEM;
+	}
+	return sv_vn_write(vn, "sysctls", text, n);
+}
+
+static void restore_sysctls(const struct sv_vn *vn, int netns, const struct sv_vnode_spec *from,
+			    const struct sv_vnode_spec *to)
+{
+	_cleanup_free_ char *known = sv_vn_read(vn, "sysctls");
+	char *line, *save = NULL;
+
+	for (line = known ? strtok_r(known, "\n", &save) : NULL; line;
+	     line = strtok_r(NULL, "\n", &save))
+		if (same_name(from->sysctls, line) && !same_name(to->sysctls, line))
+			sv_sysctl_write(netns, line, NULL);
+}
+
+static int set_sysctls(const struct sv_vn *vn, int netns, const struct sv_vnode_spec *from,
+		       const struct sv_vnode_spec *to, struct sv_err *err)
 {
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; to->sysctls && to->sysctls[i] && !rc; i++)
-		if (!from || !sv_strv_has(from->sysctls, to->sysctls[i]))
-			rc = sv_sysctl_write(netns, to->sysctls[i], err);
+	if (from)
+		restore_sysctls(vn, netns, from, to);
+	for (i = 0; to->sysctls && to->sysctls[i] && !rc; i++) {
+		if (from && sv_strv_has(from->sysctls, to->sysctls[i]))
+			continue;
+		rc = remember_sysctl(vn, netns, to->sysctls[i]);
+		rc = rc ?: sv_sysctl_write(netns, to->sysctls[i], err);
+	}
 	return rc;
 }
 
@@ -230,7 +291,7 @@ int sv_config_apply(const struct sv_vn *vn, int netns, const struct sv_vnode_spe
 
 	rc = remove_links(from, to, err);
 	rc = rc ?: make_links(vn, netns, from, to, err);
-	rc = rc ?: set_sysctls(netns, from, to, err);
+	rc = rc ?: set_sysctls(vn, netns, from, to, err);
 	rc = rc ?: set_addresses(netns, from, to, err);
 	rc = rc ?: sv_shape_apply(vn, netns, from, to, err);
 	return rc ?: set_nft(netns, from, to, err);

@@ -362,6 +362,14 @@ static int copy_links(const struct sv_vn *vn, int netns, const struct sv_vnode_s
 	}
 }
 
+/* What its sysctls were before is, for the clone, what they were for the original. */
+static int copy_former_sysctls(const struct sv_vn *vn, const struct sv_vn *source)
+{
+	_cleanup_free_ char *text = sv_vn_read(source, "sysctls");
+
+	return text ? sv_vn_write(vn, "sysctls", text, strlen(text)) : 0;
+}
+
 static int clone_into(const struct sv_vn *vn, const struct sv_vn *source,
 		      const struct sv_vnode_spec *copied, const struct sv_vnode_spec *spec,
 		      FILE *report, struct sv_err *err)
@@ -381,6 +389,7 @@ static int clone_into(const struct sv_vn *vn, const struct sv_vn *source,
 		return sv_err_set(err, netns, "its keeper is gone");
 	rc = copy_links(vn, netns, copied, err);
 	rc = rc ?: sv_clone_copy(source, from_ns, vn, netns, copied, report, err);
+	rc = rc ?: copy_former_sysctls(vn, source);
 	rc = rc ?: sv_config_apply(vn, netns, copied, spec, err);
 	rc = rc ?: place_receive_work(vn, spec, spec->tier, err);
 	return rc ?: save_spec(vn, spec, err);

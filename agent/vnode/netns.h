@@ -18,6 +18,7 @@
  *	ports		host-side devices it may have, a line each; written before they are made
  *	spec.json	what was defined last; not there: half-made
  *	program, ctl, status	the keeper's, see vinit.c
+ *	sysctls		what the specification's sysctls were before, NAME=VALUE a line
  *	net		symbolic link to the network namespace, for `nsenter --net=`
  */
 struct sv_vn {
@@ -159,6 +160,8 @@ int sv_shape_apply(const struct sv_vn *vn, int netns, const struct sv_vnode_spec
 /* "net.ipv4.conf.eth0/5.x": a slash stands for a dot of a name, as sysctl(8) has it. */
 int sv_sysctl_path(const char *name, size_t len, char *path, size_t size);
 int sv_sysctl_write(int netns, const char *assignment, struct sv_err *err);
+/* The value that an assignment would replace, the caller's; NULL: it has none to read. */
+char *sv_sysctl_read(int netns, const char *assignment);
 /* Quietly: what is not there is not there. */
 void sv_sysctl_try(int netns, const char *path, const char *value);
 

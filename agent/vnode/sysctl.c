@@ -56,6 +56,20 @@ int sv_sysctl_write(int netns, const char *assignment, struct sv_err *err)
 	return 0;
 }
 
+char *sv_sysctl_read(int netns, const char *assignment)
+{
+	_cleanup_ns_ struct sv_ns_guard guard = { -1 };
+	char path[256], *value;
+
+	if (sv_sysctl_path(assignment, strcspn(assignment, "="), path, sizeof(path)) ||
+	    sv_ns_enter(&guard, netns))
+		return NULL;
+	value = sv_file_read(path);
+	if (value)
+		value[strcspn(value, "\n")] = 0;
+	return value;
+}
+
 void sv_sysctl_try(int netns, const char *path, const char *value)
 {
 	write_value(netns, path, value);

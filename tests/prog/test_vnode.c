@@ -834,7 +834,8 @@ static void test_clone_override(void **state)
 	make_changed_original(f);
 	spec.routes = (char *[]){ "10.3.0.0/24 via 10.12.0.8", "default via 10.1.0.254",
 				  "fd00:3::/64 via fd00:12::2", NULL };
-	spec.sysctls = (char *[]){ "net.ipv4.ip_forward=0", NULL };
+	/* No longer set: as it was before. */
+	spec.sysctls = (char *[]){ "net.ipv4.conf.eth0.rp_filter = 2", NULL };
 	clone_ifaces[1].rate_kbit = 10000;
 	OK(f, f->ops->clone(&f->drv, &spec, "vn", "r1", NULL, &f->err));
 	HAS(run_in(f, "c1", NULL, "ip route"), "10.3.0.0/24 via 10.12.0.8");
@@ -933,6 +934,48 @@ static void test_ping(void **state)
 	free(run(NULL, "ip link del vnbr"));
 }
 
+/* The rate is what arrives, and what waits for it does not wait long. */
+static void test_shaping(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec(), peer = r1_spec();
+	struct sv_vnode_iface iface = { .name = "eth0",
+					.port = "vnq0",
+					.mtu = 1400,
+					.mac = { 2, 0, 0, 0, 2, 0 },
+					.addresses = (char *[]){ "10.12.0.2/24", NULL } };
+	double mbit = 0;
+	char *text, *at;
+
+	strcpy(peer.name, "r2");
+	peer.n_iface = 1;
+	peer.iface = &iface;
+	peer.routes = peer.sysctls = peer.tc = NULL;
+	peer.program = (char *[]){ "/usr/bin/iperf3", "-s", NULL };
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	OK(f, f->ops->define(&f->drv, &peer, &f->err));
+	free(run(NULL, "ip link add vnbr type bridge; ip link set vnbr up; "
+		       "for p in vnp1 vnq0; do ip link set $p master vnbr up; done"));
+	OK(f, f->ops->start(&f->drv, "vn", "r2", &f->err));
+	sleep_ms(500);
+	text = run_in(f, "r1", NULL,
+		      "iperf3 -c 10.12.0.2 -t 3 -J >/tmp/.vnshape.$$ & sleep 1.5; "
+		      "ping -c 5 -i 0.2 -q 10.12.0.2 | grep rtt; wait; cat /tmp/.vnshape.$$; "
+		      "rm /tmp/.vnshape.$$");
+	at = strstr(text, "\"sum_received\"");
+	at = at ? strstr(at, "bits_per_second") : NULL;
+	if (at)
+		mbit = atof(strchr(at, ':') + 1) / 1e6;
+	if (mbit < 16 || mbit > 20.5)
+		fail_msg("%.1f Mbit/s at a rate of 20: %s", mbit, text);
+	at = strstr(text, "mdev = ");
+	if (!at || atof(strchr(at, '/') + 1) > 80)
+		fail_msg("a ping waits longer than 80 ms: %.100s", text);
+	print_message("%.1f Mbit/s, %.60s\n", mbit, at);
+	free(text);
+	free(run(NULL, "ip link del vnbr"));
+}
+
 static void test_snapshot(void **state)
 {
 	struct fixture *f = *state;
@@ -1012,6 +1055,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_clone_override, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_update, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ping, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_shaping, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_snapshot, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_external, set_up, tear_down),
 	};
