@@ -221,6 +221,10 @@ static int put_attaches(struct pace *pace, struct set *set, struct sv_err *err)
 		struct change *c = &set->change[i];
 		struct sv_attach val = c->spec->val;
 
+		if (!c->old || c->old->val.id != val.id)
+			rc = sv_count_clear(pace->plane, val.id, err);
+		if (rc)
+			return rc;
 		val.fanout = c->fanout;
 		val.pad = 0;
 		rc = put_attach(pace, c, &val, err);
@@ -298,6 +302,14 @@ static int drop_exits(struct sv_plane *plane, const struct sv_snapshot *snap, __
 	return rc;
 }
 
+static int drop_row(struct sv_plane *plane, const struct sv_snapshot *snap, __u32 id,
+		    struct sv_err *err)
+{
+	int rc = drop_exits(plane, snap, id, NULL, err);
+
+	return rc ?: sv_count_clear(plane, id, err);
+}
+
 static size_t add_numbers(__u32 *numbers, size_t n, const struct sv_attach *val)
 {
 	for (__u32 i = 0; i < sv_attach_fanouts(val); i++)
@@ -315,12 +327,13 @@ static int drop_old(struct sv_plane *plane, struct set *set, struct sv_err *err)
 		const struct sv_attach_row *old = set->change[i].old;
 		const struct sv_attach_spec *now = set->change[i].spec;
 
-		if (!old)
+		/* What an interrupted call may have left under a new id goes, too. */
+		rc = drop_exits(plane, &set->snap, now->val.id, now, err);
+		if (rc || !old)
 			continue;
 		n = add_numbers(numbers, n, &old->val);
-		rc = drop_exits(plane, &set->snap, old->val.id, now, err);
-		if (!rc && old->val.id != now->val.id)
-			rc = sv_count_clear(plane, old->val.id, err);
+		if (old->val.id != now->val.id)
+			rc = drop_row(plane, &set->snap, old->val.id, err);
 	}
 	return rc ?: sv_fanout_clear(plane, numbers, n, err);
 }
@@ -360,14 +373,6 @@ int sv_attach_set(struct sv_plane *plane, const struct sv_attach_spec *specs, si
 	return drop_old(plane, &set, err);
 }
 
-static int drop_row(struct sv_plane *plane, const struct sv_snapshot *snap,
-		    const struct sv_attach_row *row, struct sv_err *err)
-{
-	int rc = drop_exits(plane, snap, row->val.id, NULL, err);
-
-	return rc ?: sv_count_clear(plane, row->val.id, err);
-}
-
 int sv_attach_del(struct sv_plane *plane, const struct sv_attach_key *keys, size_t n,
 		  struct sv_err *err)
 {
@@ -390,7 +395,7 @@ int sv_attach_del(struct sv_plane *plane, const struct sv_attach_key *keys, size
 	rc = rc ?: pace_wait(&pace, err);
 	for (size_t i = 0; i < n && !rc; i++) {
 		row = sv_snapshot_find(&snap, &keys[i]);
-		rc = row ? drop_row(plane, &snap, row, err) : 0;
+		rc = row ? drop_row(plane, &snap, row->val.id, err) : 0;
 	}
 	return rc ?: sv_fanout_clear(plane, numbers, n_numbers, err);
 }

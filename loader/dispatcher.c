@@ -59,14 +59,39 @@ static struct bpf_object *open_only(struct sv_plane *plane, const char *name, st
 	return obj;
 }
 
-static struct xdp_program *old_program(const char *path)
+/* One of our programs on the device, other than `but`; *mp owns it. */
+static struct xdp_program *find_ours(struct xdp_multiprog *mp, __u32 but)
 {
-	struct xdp_program *prog;
+	struct xdp_program *prog = NULL;
 
-	if (!sv_pin_exists(path))
+	if (bad(mp) || xdp_multiprog__is_legacy(mp))
 		return NULL;
-	prog = xdp_program__from_pin(path);
-	return bad(prog) ? NULL : prog;
+	while ((prog = xdp_multiprog__next_prog(prog, mp))) {
+		if (!strncmp(xdp_program__name(prog), "sv_xdp_", 7) && xdp_program__id(prog) != but)
+			return prog;
+	}
+	return NULL;
+}
+
+/* By name, so that what a crash left without a pin goes as well. */
+static int drop_ours(__u32 ifindex, __u32 but, struct sv_err *err)
+{
+	struct xdp_multiprog *mp;
+	struct xdp_program *prog;
+	int rc = 0, more = 1;
+
+	while (more && !rc) {
+		mp = xdp_multiprog__get_from_ifindex(ifindex);
+		prog = find_ours(mp, but);
+		more = !!prog;
+		if (prog)
+			rc = xdp_program__detach(prog, ifindex, XDP_MODE_NATIVE, 0);
+		if (!bad(mp))
+			xdp_multiprog__close(mp);
+	}
+	return rc ? sv_log_err(err, rc, "device %u: libxdp cannot detach a program: %s", ifindex,
+			       strerror(-rc))
+		  : 0;
 }
 
 /* libxdp falls back to a single program without a word. */
@@ -108,7 +133,7 @@ int sv_dispatcher_attach(struct sv_plane *plane, const struct sv_record *rec,
 		[SV_ROLE_VNODE] = "sv_xdp_vnode",
 	};
 	_cleanup_(cleanup_object) struct bpf_object *obj = NULL;
-	_cleanup_(cleanup_program) struct xdp_program *prog = NULL, *old = NULL;
+	_cleanup_(cleanup_program) struct xdp_program *prog = NULL;
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts, .prog_name = names[rec->role]);
 	char path[PATH_MAX];
 	int rc = sv_record_path(path, sizeof(path), rec, "dispatcher", err);
@@ -124,16 +149,12 @@ int sv_dispatcher_attach(struct sv_plane *plane, const struct sv_record *rec,
 	if (bad(prog))
 		return sv_log_err(err, prog ? libxdp_get_error(prog) : -EINVAL,
 				  "%s: libxdp refuses the program", dev->name);
-	old = old_program(path);
 	rc = put(prog, path, dev, err);
-	if (!rc && old)
-		xdp_program__detach(old, dev->ifindex, XDP_MODE_NATIVE, 0);
-	return rc;
+	return rc ?: drop_ours(dev->ifindex, xdp_program__id(prog), err);
 }
 
 int sv_dispatcher_detach(const struct sv_record *rec, struct sv_err *err)
 {
-	_cleanup_(cleanup_program) struct xdp_program *prog = NULL;
 	struct sv_netdev dev;
 	char path[PATH_MAX];
 	int rc = sv_record_path(path, sizeof(path), rec, "dispatcher", err);
@@ -141,11 +162,7 @@ int sv_dispatcher_detach(const struct sv_record *rec, struct sv_err *err)
 	if (rc || !sv_pin_exists(path))
 		return rc;
 	sv_log_start();
-	prog = old_program(path);
-	if (prog && sv_record_alive(rec, &dev))
-		rc = xdp_program__detach(prog, rec->ifindex, XDP_MODE_NATIVE, 0);
-	if (rc && rc != -ENOENT)
-		return sv_log_err(err, rc, "%s: libxdp cannot detach the program: %s", dev.name,
-				  strerror(-rc));
-	return sv_pin_remove(path, err);
+	if (sv_record_alive(rec, &dev))
+		rc = drop_ours(rec->ifindex, 0, err);
+	return rc ?: sv_pin_remove(path, err);
 }

@@ -75,6 +75,8 @@ int sv_pin_path(char *buf, size_t size, const char *pin, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 int sv_pin_mkdir(const char *path, struct sv_err *err);
 int sv_pin_put(int fd, const char *path, struct sv_err *err); /* replaces what is there */
+/* For links: nothing is there, and no other name may keep one alive that a crash left behind. */
+int sv_pin_new(int fd, const char *path, struct sv_err *err);
 int sv_pin_get(const char *path); /* a descriptor or -errno */
 int sv_pin_remove(const char *path, struct sv_err *err); /* a pin or a whole folder; idempotent */
 bool sv_pin_exists(const char *path);

@@ -136,6 +136,13 @@ int sv_pin_mkdir(const char *path, struct sv_err *err)
 	return 0;
 }
 
+int sv_pin_new(int fd, const char *path, struct sv_err *err)
+{
+	if (bpf_obj_pin(fd, path))
+		return sv_err_set(err, -errno, "cannot pin %s: %s", path, strerror(errno));
+	return 0;
+}
+
 int sv_pin_put(int fd, const char *path, struct sv_err *err)
 {
 	char tmp[PATH_MAX];

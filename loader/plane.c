@@ -263,7 +263,7 @@ static int put_trace(struct sv_plane *plane, const struct sv_tracer *trace, stru
 			err, -errno,
 			"cannot attach %s to the kernel's tracepoint %s (CONFIG_BPF_EVENTS): %s",
 			trace->name, trace->tracepoint, strerror(errno));
-	rc = sv_pin_put(link, path, err);
+	rc = sv_pin_new(link, path, err);
 	return rc ?: pin_prog(plane, trace->name, trace->fd, err);
 }
 
@@ -304,7 +304,10 @@ static int fill(struct sv_plane *plane, bool *fresh, struct sv_err *err)
 	plane->programs = true;
 	*fresh = pinned == PINNED_NONE;
 	rc = pin_maps(plane, err);
-	return rc ?: put_all(plane, err);
+	rc = rc ?: put_all(plane, err);
+	if (rc && *fresh)
+		sv_pin_remove(plane->pin, NULL);
+	return rc;
 }
 
 int sv_plane_open(struct sv_plane **out, const char *pin, bool *fresh, struct sv_err *err)

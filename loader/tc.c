@@ -42,7 +42,7 @@ static int attach_tcx(int prog, const char *path, const struct sv_netdev *dev, s
 	if (link < 0)
 		return sv_err_set(err, -errno, "%s: cannot attach the TC program (tcx): %s",
 				  dev->name, strerror(errno));
-	return sv_pin_put(link, path, err);
+	return sv_pin_new(link, path, err);
 }
 
 /* ---- clsact -------------------------------------------------------------------------------- */

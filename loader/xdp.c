@@ -58,7 +58,7 @@ static int attach_link(struct sv_plane *plane, const char *path, const struct sv
 
 	if (link < 0)
 		return explain(dev, -errno, err);
-	return sv_pin_put(link, path, err);
+	return sv_pin_new(link, path, err);
 }
 
 int sv_xdp_attach(struct sv_plane *plane, const struct sv_record *rec, const struct sv_netdev *dev,

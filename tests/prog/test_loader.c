@@ -110,6 +110,14 @@ static void test_half_made_starts_fresh(void **state)
 	assert_true(fresh);
 }
 
+static __u32 xdp_id(const char *dev)
+{
+	__u32 id = 0;
+
+	bpf_xdp_query_id(if_nametoindex(dev), 0, &id);
+	return id;
+}
+
 static void test_maps_only(void **state)
 {
 	struct sv_plane *look;
@@ -123,10 +131,15 @@ static void test_maps_only(void **state)
 	assert_int_equal(sv_port_attach(look, if_nametoindex("pa"), SV_ROLE_VNODE, true, &err),
 			 -EINVAL);
 	sv_plane_close(look);
+	OK(sv_port_attach(plane, if_nametoindex("pa"), SV_ROLE_VNODE, true, &err));
+	plane->tcx = 0;
+	OK(sv_port_attach(plane, if_nametoindex("pb"), SV_ROLE_VNODE, true, &err));
 	sv_plane_close(plane);
 	plane = NULL;
 	OK(sv_plane_purge(PIN, &err));
 	OK(sv_plane_purge(PIN, &err));
+	assert_int_equal(xdp_id("pa"), 0);
+	run("! tc qdisc show dev pb | grep -q clsact");
 	assert_int_equal(sv_plane_open_maps(&look, PIN, &err), -ENOENT);
 }
 
@@ -142,14 +155,6 @@ static struct sv_port_info only_port(void)
 	info = list[0];
 	free(list);
 	return info;
-}
-
-static __u32 xdp_id(const char *dev)
-{
-	__u32 id = 0;
-
-	bpf_xdp_query_id(if_nametoindex(dev), 0, &id);
-	return id;
 }
 
 static void test_port_comes_and_goes(void **state)
@@ -254,6 +259,7 @@ static void test_no_native_xdp(void **state)
 			 -EOPNOTSUPP);
 	assert_non_null(strstr(err.text, "bridge"));
 	OK(sv_port_attach(plane, if_nametoindex("br0"), SV_ROLE_EDGE, false, &err));
+	run("ip link del br0");
 }
 
 static int filters(const char *dev)
@@ -275,7 +281,7 @@ static void test_clsact(void **state)
 	bool fresh;
 
 	(void)state;
-	plane->tcx = 0;
+	plane->tcx = 0; /* as on kernels before 6.6 */
 	/* ours alone: filter and qdisc go */
 	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
 	assert_int_equal(only_port().tc, SV_TC_CLSACT);
@@ -300,6 +306,7 @@ static void test_clsact(void **state)
 	OK(sv_port_detach(plane, pc, &err));
 	assert_int_equal(filters("pc"), 0);
 	run("tc filter show dev pc egress | grep -q 'pref 7'");
+	plane->tcx = -1;
 }
 
 /* ---- tables -------------------------------------------------------------------------------- */
@@ -405,5 +412,5 @@ int main(void)
 		LAB(test_flush),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, finish);
 }
