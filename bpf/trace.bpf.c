@@ -52,8 +52,8 @@ static __always_inline int sv_trace_count(__u64 dev, enum sv_dev_reason reason)
 }
 
 /*
- * from_dev, to_dev, sent, drops, err: one bulk of a device. The one tracepoint that every frame pays
- * for, so it is typed: the verifier knows the devices and reads them without a call.
+ * from_dev, to_dev, sent, drops, err: one bulk of a device. The one tracepoint that every frame
+ * pays for, so it is typed: the verifier knows the devices and reads them without a call.
  */
 SEC("tp_btf/xdp_devmap_xmit")
 int sv_trace_xmit(__u64 *ctx)

@@ -180,6 +180,15 @@ static void check_devices(void)
 	assert_int_equal(dp.event.attach, ID);
 	EXPECT(1, LOST, 0);
 	EXPECT(1, SENT, 0);
+
+	/* What the guard kept in earlier does not hide what the driver refuses later. */
+	dp_set(DP_MAP(&dp, sv_port), &(struct sv_port_key){ .ifindex = lab.p[1], .attach = ID },
+	       &push);
+	mtu('q', 1, 500);
+	send_pkt((struct pkt){ .body = BODY_LONG });
+	EXPECT(1, LOST, 1);
+	EXPECT(1, GUARD, 1);
+	mtu('q', 1, 1500);
 	plan(SV_ATTACH_XDP | SV_ATTACH_META, true, &push);
 	send_pkt((struct pkt){});
 	EXPECT(1, SENT, 1);
