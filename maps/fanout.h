@@ -30,7 +30,7 @@ struct sv_dest {
 	__u8 kind; /* enum sv_dest_kind */
 	__u8 bit; /* SV_DEST_SESSION: which bit of the mask */
 	__u8 flags; /* SV_DEST_* flags */
-	__u8 nth; /* how often the device occurs before this in the same fan-out; XDP: always 0 */
+	__u8 nth; /* TC: guarded: sv_port_key.nth; else how often the device came before. XDP: 0 */
 };
 SV_ASSERT_SIZE(sv_dest, 8);
 

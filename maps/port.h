@@ -11,7 +11,7 @@
 struct sv_port_key {
 	__u32 ifindex; /* egress device */
 	__u16 attach; /* sv_attach.id */
-	__u16 nth; /* sv_dest.nth: the same device again in one fan-out (TC only), else 0 */
+	__u16 nth; /* sv_dest.nth: another way to leave by the same device (TC only), else 0 */
 };
 SV_ASSERT_SIZE(sv_port_key, 8);
 

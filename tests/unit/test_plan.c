@@ -390,12 +390,22 @@ static void check_kept(struct sim *s, const struct sv_host_state *want,
 				assert_non_null(sim_attach(s, &have->attach[i].spec.key));
 }
 
+/* 5. Counters, exits and neighbours go by the id: no two attachments ever share one. */
+static void check_ids(const struct sim *s)
+{
+	for (size_t i = 0; i < s->now.n_attach; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_int_not_equal(s->now.attach[i].spec.val.id,
+					     s->now.attach[j].spec.val.id);
+}
+
 static void check_step(struct sim *s, const struct sv_host_state *want,
 		       const struct sv_host_state *have, bool clean)
 {
 	for (size_t i = 0; i < s->now.n_attach; i++)
 		check_silent(s, &s->now.attach[i]);
 	check_kept(s, want, have);
+	check_ids(s);
 	if (clean)
 		check_ports(s, want);
 	for (size_t i = 0; clean && i < s->now.n_attach; i++)
