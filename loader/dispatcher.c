@@ -124,6 +124,26 @@ static int put(struct xdp_program *prog, const char *path, const struct sv_netde
 	return rc;
 }
 
+/* Is just this program there already? Then nothing is loaded, and no dispatcher swapped. */
+static bool is_current(const char *path, __u32 ifindex, int prog)
+{
+	_cleanup_close_ int fd = sv_pin_get(path);
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	struct xdp_multiprog *mp;
+	struct xdp_program *p = NULL;
+	bool found = false;
+
+	if (fd < 0 || sv_prog_same(fd, prog) != 1 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		return false;
+	mp = xdp_multiprog__get_from_ifindex(ifindex);
+	while (!bad(mp) && !found && (p = xdp_multiprog__next_prog(p, mp)))
+		found = xdp_program__id(p) == info.id;
+	if (!bad(mp))
+		xdp_multiprog__close(mp);
+	return found;
+}
+
 int sv_dispatcher_attach(struct sv_plane *plane, const struct sv_record *rec,
 			 const struct sv_netdev *dev, struct sv_err *err)
 {
@@ -141,6 +161,8 @@ int sv_dispatcher_attach(struct sv_plane *plane, const struct sv_record *rec,
 	if (rc)
 		return rc;
 	sv_log_start();
+	if (is_current(path, dev->ifindex, plane->xdp[rec->role]))
+		return 0;
 	obj = open_only(plane, names[rec->role], err);
 	if (!obj)
 		return -EINVAL;

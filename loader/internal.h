@@ -84,6 +84,9 @@ bool sv_pin_exists(const char *path);
 /* object.c: the BPF objects. */
 const char *sv_map_name(enum sv_map map);
 __u32 sv_netns_inum(void); /* of our network namespace */
+__u64 sv_object_build(void); /* a hash of all objects */
+/* The i-th program that ports and fan-outs use: where its descriptor is; NULL beyond the last. */
+int *sv_object_slot(struct sv_plane *plane, size_t i, const char **name);
 int sv_object_load_all(struct sv_plane *plane, struct sv_err *err);
 const void *sv_object_xdp_bytes(size_t *size);
 struct bpf_object;

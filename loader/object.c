@@ -106,25 +106,38 @@ static int keep_prog(int *fd, struct bpf_object *obj, const char *name, struct s
 	return *fd < 0 ? sv_err_set(err, *fd, "program %s: %s", name, strerror(-*fd)) : 0;
 }
 
-static int keep_devmap(struct sv_plane *plane, struct bpf_object *obj, struct sv_err *err)
+static const struct slot {
+	const char *name;
+	size_t at; /* its descriptor in struct sv_plane */
+} slots[] = {
+	{ "sv_egress", offsetof(struct sv_plane, egress) },
+	{ "sv_xdp_trunk", offsetof(struct sv_plane, xdp[SV_ROLE_TRUNK]) },
+	{ "sv_xdp_edge", offsetof(struct sv_plane, xdp[SV_ROLE_EDGE]) },
+	{ "sv_xdp_vnode", offsetof(struct sv_plane, xdp[SV_ROLE_VNODE]) },
+	{ "sv_tc_trunk", offsetof(struct sv_plane, tc[SV_ROLE_TRUNK]) },
+	{ "sv_tc_edge", offsetof(struct sv_plane, tc[SV_ROLE_EDGE]) },
+	{ "sv_tc_vnode", offsetof(struct sv_plane, tc[SV_ROLE_VNODE]) },
+};
+
+int *sv_object_slot(struct sv_plane *plane, size_t i, const char **name)
 {
-	return keep_prog(&plane->egress, obj, "sv_egress", err);
+	if (i >= sizeof(slots) / sizeof(slots[0]))
+		return NULL;
+	*name = slots[i].name;
+	return (int *)((char *)plane + slots[i].at);
 }
 
-static int keep_xdp(struct sv_plane *plane, struct bpf_object *obj, struct sv_err *err)
+/* The object's programs that have a place in struct sv_plane. */
+static int keep_slots(struct sv_plane *plane, struct bpf_object *obj, struct sv_err *err)
 {
-	int rc = keep_prog(&plane->xdp[SV_ROLE_TRUNK], obj, "sv_xdp_trunk", err);
+	const char *name;
+	int *fd, rc = 0;
 
-	rc = rc ?: keep_prog(&plane->xdp[SV_ROLE_EDGE], obj, "sv_xdp_edge", err);
-	return rc ?: keep_prog(&plane->xdp[SV_ROLE_VNODE], obj, "sv_xdp_vnode", err);
-}
-
-static int keep_tc(struct sv_plane *plane, struct bpf_object *obj, struct sv_err *err)
-{
-	int rc = keep_prog(&plane->tc[SV_ROLE_TRUNK], obj, "sv_tc_trunk", err);
-
-	rc = rc ?: keep_prog(&plane->tc[SV_ROLE_EDGE], obj, "sv_tc_edge", err);
-	return rc ?: keep_prog(&plane->tc[SV_ROLE_VNODE], obj, "sv_tc_vnode", err);
+	for (size_t i = 0; !rc && (fd = sv_object_slot(plane, i, &name)); i++) {
+		if (bpf_object__find_program_by_name(obj, name))
+			rc = keep_prog(fd, obj, name, err);
+	}
+	return rc;
 }
 
 static int keep_trace(struct sv_plane *plane, struct bpf_object *obj, struct sv_err *err)
@@ -194,14 +207,42 @@ static int load(struct sv_plane *plane, const struct object *object, struct sv_e
 	return rc ?: object->keep(plane, obj, err);
 }
 
+static const struct object objects[] = {
+	{ "sv_devmap", sv_devmap__elf_bytes, NULL, keep_slots },
+	{ "sv_xdp", sv_xdp__elf_bytes, NULL, keep_slots },
+	{ "sv_tc", sv_tc__elf_bytes, NULL, keep_slots },
+	{ "sv_trace", sv_trace__elf_bytes, tune_trace, keep_trace },
+};
+
+__u64 sv_object_build(void)
+{
+	__u64 h = 0xcbf29ce484222325; /* FNV-1a */
+
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		const __u8 *bytes;
+		size_t size;
+
+		bytes = objects[i].bytes(&size);
+		for (size_t j = 0; j < size; j++)
+			h = (h ^ bytes[j]) * 0x100000001b3;
+	}
+	return h;
+}
+
+static int check_slots(struct sv_plane *plane, struct sv_err *err)
+{
+	const char *name;
+	int *fd;
+
+	for (size_t i = 0; (fd = sv_object_slot(plane, i, &name)); i++) {
+		if (*fd < 0)
+			return sv_err_set(err, -ENOENT, "program %s is in no BPF object", name);
+	}
+	return 0;
+}
+
 int sv_object_load_all(struct sv_plane *plane, struct sv_err *err)
 {
-	static const struct object objects[] = {
-		{ "sv_devmap", sv_devmap__elf_bytes, NULL, keep_devmap },
-		{ "sv_xdp", sv_xdp__elf_bytes, NULL, keep_xdp },
-		{ "sv_tc", sv_tc__elf_bytes, NULL, keep_tc },
-		{ "sv_trace", sv_trace__elf_bytes, tune_trace, keep_trace },
-	};
 	int rc;
 
 	sv_log_start();
@@ -215,7 +256,7 @@ int sv_object_load_all(struct sv_plane *plane, struct sv_err *err)
 			return sv_err_set(err, -ENOENT, "map %s is in no BPF object",
 					  sv_map_name(i));
 	}
-	return 0;
+	return check_slots(plane, err);
 }
 
 const void *sv_object_xdp_bytes(size_t *size)

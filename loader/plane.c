@@ -211,22 +211,23 @@ static int put_egress(struct sv_plane *plane, struct sv_err *err)
 	return rc ?: pin_prog(plane, "sv_egress", plane->egress, err);
 }
 
-/* Links of an older program, or made in another network namespace. */
-static int drop_traces(const struct sv_plane *plane, const char *name, struct sv_err *err)
+/* All pins NAME-… in one of our folders. */
+static int drop_named(const struct sv_plane *plane, const char *where, const char *name,
+		      struct sv_err *err)
 {
 	char folder[PATH_MAX], path[PATH_MAX];
 	size_t len = strlen(name);
 	struct dirent *de;
-	int rc = sv_pin_path(folder, sizeof(folder), plane->pin, "links");
+	int rc = sv_pin_path(folder, sizeof(folder), plane->pin, "%s", where);
 	DIR *dir = rc ? NULL : opendir(folder);
 
 	if (!dir)
-		return sv_err_set(err, rc ?: -errno, "cannot read %s/links", plane->pin);
+		return sv_err_set(err, rc ?: -errno, "cannot read %s/%s", plane->pin, where);
 	while (!rc && (de = readdir(dir))) {
 		if (strncmp(de->d_name, name, len) || de->d_name[len] != '-')
 			continue;
 		rc = sv_pin_path(path, sizeof(path), folder, "%s", de->d_name);
-		rc = rc ?: sv_link_drop(path, err);
+		rc = rc ?: sv_pin_remove(path, err);
 	}
 	closedir(dir);
 	return rc;
@@ -252,7 +253,8 @@ static int put_trace(struct sv_plane *plane, const struct sv_tracer *trace, stru
 		return sv_err_set(err, -ENAMETOOLONG, "the pin folder's name is too long");
 	if (old >= 0 && sv_prog_same(old, trace->fd) == 1 && sv_pin_exists(path))
 		return 0;
-	rc = drop_traces(plane, trace->name, err);
+	/* Links of an older program, or made in another network namespace. */
+	rc = drop_named(plane, "links", trace->name, err);
 	if (rc)
 		return rc;
 	link = bpf_raw_tracepoint_open(trace->typed ? NULL : trace->tracepoint, trace->fd);
@@ -267,13 +269,70 @@ static int put_trace(struct sv_plane *plane, const struct sv_tracer *trace, stru
 	return rc ?: pin_prog(plane, trace->name, trace->fd, err);
 }
 
+/*
+ * PIN/progs/build-HASH-NETNS is there while everything that runs comes from this build: then a
+ * restart takes the pinned programs, instead of the verifier's time and replacing like by like.
+ */
+static int build_path(const struct sv_plane *plane, char *path)
+{
+	return sv_pin_path(path, PATH_MAX, plane->pin, "progs/build-%016llx-%u",
+			   (unsigned long long)sv_object_build(), sv_netns_inum());
+}
+
+static bool get_slots(struct sv_plane *plane)
+{
+	const char *name;
+	int *fd;
+
+	for (size_t i = 0; (fd = sv_object_slot(plane, i, &name)); i++) {
+		*fd = pinned_prog(plane, name);
+		if (*fd < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool adopt_programs(struct sv_plane *plane)
+{
+	char path[PATH_MAX];
+	const char *name;
+	int *fd;
+
+	if (build_path(plane, path) || !sv_pin_exists(path))
+		return false;
+	for (int i = 0; i < SV_MAP__COUNT; i++) {
+		if (plane->map[i] < 0)
+			return false;
+	}
+	if (get_slots(plane))
+		return true;
+	for (size_t i = 0; (fd = sv_object_slot(plane, i, &name)); i++)
+		close_fd(fd);
+	return false;
+}
+
+static int pin_slots(struct sv_plane *plane, struct sv_err *err)
+{
+	const char *name;
+	int *fd, rc = 0;
+
+	for (size_t i = 0; !rc && (fd = sv_object_slot(plane, i, &name)); i++)
+		rc = pin_prog(plane, name, *fd, err);
+	return rc;
+}
+
 static int put_all(struct sv_plane *plane, struct sv_err *err)
 {
-	int rc = put_egress(plane, err);
+	char path[PATH_MAX];
+	int rc = drop_named(plane, "progs", "build", err);
 
+	rc = rc ?: put_egress(plane, err);
 	for (size_t i = 0; i < plane->n_trace && !rc; i++)
 		rc = put_trace(plane, &plane->trace[i], err);
-	return rc ?: sv_ports_update(plane, err);
+	rc = rc ?: sv_ports_update(plane, err);
+	rc = rc ?: pin_slots(plane, err);
+	rc = rc ?: build_path(plane, path);
+	return rc ?: sv_pin_mkdir(path, err);
 }
 
 static int explain(struct sv_err *err, int rc)
@@ -298,6 +357,11 @@ static int fill(struct sv_plane *plane, bool *fresh, struct sv_err *err)
 	rc = rc ?: get_maps(plane, err);
 	if (rc)
 		return rc;
+	if (pinned == PINNED_OURS && adopt_programs(plane)) {
+		plane->programs = true;
+		*fresh = false;
+		return 0;
+	}
 	rc = sv_object_load_all(plane, err);
 	if (rc)
 		return explain(err, rc);

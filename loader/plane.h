@@ -41,8 +41,8 @@ int sv_plane_check(struct sv_err *err);
  * The folder is made 0700; its owner, mode and file system are checked (-EPERM). A plane with
  * another schema number is refused (-EPROTO) and keeps running. *fresh: the maps were made by this
  * call (after a reboot), so every gate says HOLD; otherwise what is pinned is adopted as it stands.
- * Programs are loaded anew in both cases (an upgrade) and put in place of the running ones, link by
- * link, each atomically.
+ * Programs of another build (an upgrade) are put in place of the running ones, link by link, each
+ * atomically; those of this very build go on as they are.
  */
 int sv_plane_open(struct sv_plane **out, const char *pin, bool *fresh, struct sv_err *err);
 /* Only looks: maps are opened, no program is loaded or attached. -ENOENT: nothing pinned there. */

@@ -3,7 +3,7 @@
  */
 #include "loader_lab.h"
 
-#include <signal.h>
+#include <bpf/libbpf.h>
 
 #define RATE 10 /* frames a millisecond */
 
@@ -175,6 +175,7 @@ static void restarts(bool xdp)
 {
 	struct sv_plane *other;
 	__u32 key = 0, schema;
+	__u32 before = 0, after = 0;
 	double worst = 0, at;
 	struct simple s;
 	struct flow f;
@@ -186,14 +187,20 @@ static void restarts(bool xdp)
 	OK(sv_attach_set(plane, &s.spec, 1, &err));
 	flow_start(&f, "ea", "eb");
 	for (int i = 0, n = 20; i < n; i++) {
-		/* Every other time as an upgrade: the devmap program counts as changed. */
-		if (i % 2)
+		/* In turn: the same build; the same programs of another; another devmap program. */
+		if (i % 3 == 1)
+			run("rm -r %s/progs/build-*", PIN);
+		else if (i % 3 == 2)
 			run("rm %s/progs/sv_egress", PIN);
+		bpf_xdp_query_id(if_nametoindex("pa"), 0, &before);
 		at = seconds();
 		reopen();
 		at = seconds() - at;
+		bpf_xdp_query_id(if_nametoindex("pa"), 0, &after);
+		if (xdp && !sv_check_ext())
+			assert_int_equal(before == after, i % 3 == 0);
 		worst = at > worst ? at : worst;
-		n = i ? n : rounds(at);
+		n = i == 1 ? rounds(at) : n;
 	}
 	schema = SV_SCHEMA + 1;
 	OK(sv_map_set(plane, SV_MAP_SCHEMA, &key, &schema, &err));
