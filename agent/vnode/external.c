@@ -199,7 +199,7 @@ static int ext_list(struct sv_vnode_driver *drv, struct sv_vnode_status **out, s
 	struct sv_vnode_status *more;
 	struct dirent *d;
 	struct sv_vn vn;
-	char path[128], *dot;
+	char path[128], vnet[32], name[32];
 	DIR *dir;
 	int rc = 0;
 
@@ -208,11 +208,7 @@ static int ext_list(struct sv_vnode_driver *drv, struct sv_vnode_status **out, s
 	snprintf(path, sizeof(path), "%s/external", drv->run_dir);
 	dir = opendir(path);
 	while (dir && !rc && (d = readdir(dir))) {
-		dot = strchr(d->d_name, '.');
-		if (!dot || dot == d->d_name)
-			continue;
-		*dot = 0;
-		if (ext_init(&vn, drv, d->d_name, dot + 1, NULL))
+		if (sv_vn_split(d->d_name, vnet, name) || ext_init(&vn, drv, vnet, name, NULL))
 			continue;
 		more = realloc(*out, (*n + 1) * sizeof(*more));
 		if (!more) {

@@ -10,22 +10,46 @@
 
 static bool bad_name(const char *name)
 {
-	return !name[0] || strlen(name) >= 32 || strpbrk(name, "./ \t\n");
+	return !name[0] || name[0] == '.' || strlen(name) >= 32 || strpbrk(name, "/= \t\n");
+}
+
+static void swap(char *text, char from, char to)
+{
+	for (; *text; text++)
+		if (*text == from)
+			*text = to;
 }
 
 int sv_vn_init(struct sv_vn *vn, const struct sv_vnode_driver *drv, const char *vnet,
 	       const char *name, struct sv_err *err)
 {
+	char a[32], b[32];
+
 	if (bad_name(vnet) || bad_name(name))
-		return sv_err_set(
-			err, -EINVAL,
-			"\"%s/%s\": names have 1 to 31 characters, no dot, slash or space", vnet,
-			name);
+		return sv_err_set(err, -EINVAL,
+				  "\"%s/%s\": names have 1 to 31 characters, no slash, = or space",
+				  vnet, name);
 	vn->drv = drv;
 	strcpy(vn->vnet, vnet);
 	strcpy(vn->name, name);
-	snprintf(vn->tag, sizeof(vn->tag), "%s.%s", vnet, name);
+	/* The dot between them is the only one. */
+	swap(strcpy(a, vnet), '.', '=');
+	swap(strcpy(b, name), '.', '=');
+	snprintf(vn->tag, sizeof(vn->tag), "%s.%s", a, b);
 	snprintf(vn->dir, sizeof(vn->dir), "%s/vnode/%s", drv->run_dir, vn->tag);
+	return 0;
+}
+
+int sv_vn_split(const char *tag, char vnet[32], char name[32])
+{
+	const char *dot = strchr(tag, '.');
+
+	if (!dot || dot == tag || dot - tag >= 32 || !dot[1] || strlen(dot + 1) >= 32)
+		return -EINVAL;
+	snprintf(vnet, 32, "%.*s", (int)(dot - tag), tag);
+	snprintf(name, 32, "%s", dot + 1);
+	swap(vnet, '=', '.');
+	swap(name, '=', '.');
 	return 0;
 }
 

@@ -589,12 +589,9 @@ static int list_dir(struct sv_vnode_driver *drv, DIR *dir, struct sv_vnode_statu
 
 	while ((d = readdir(dir))) {
 		struct sv_vnode_status *more;
-		char *dot = strchr(d->d_name, '.');
+		char vnet[32], name[32];
 
-		if (!dot || dot == d->d_name)
-			continue;
-		*dot = 0;
-		if (sv_vn_init(&vn, drv, d->d_name, dot + 1, NULL))
+		if (sv_vn_split(d->d_name, vnet, name) || sv_vn_init(&vn, drv, vnet, name, NULL))
 			continue;
 		more = realloc(*out, (*n + 1) * sizeof(*more));
 		if (!more)

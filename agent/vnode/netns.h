@@ -24,11 +24,13 @@
 struct sv_vn {
 	const struct sv_vnode_driver *drv;
 	char vnet[32], name[32];
-	char tag[72]; /* VNET.NAME */
+	char tag[72]; /* VNET.NAME, a dot inside of either being a "=" */
 	char dir[200];
 };
 int sv_vn_init(struct sv_vn *vn, const struct sv_vnode_driver *drv, const char *vnet,
 	       const char *name, struct sv_err *err);
+/* -EINVAL: it is no VNode's. */
+int sv_vn_split(const char *tag, char vnet[32], char name[32]);
 
 /* ---- files.c
  * ------------------------------------------------------------------------------------- */

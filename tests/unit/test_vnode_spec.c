@@ -155,12 +155,22 @@ static void test_check(void **state)
 static void test_names(void **state)
 {
 	struct sv_vnode_driver drv = { .run_dir = "/run/x" };
+	char vnet[32], name[32];
 	struct sv_vn vn;
 
 	(void)state;
 	assert_int_equal(sv_vn_init(&vn, &drv, "A", "r1", NULL), 0);
 	assert_string_equal(vn.dir, "/run/x/vnode/A.r1");
-	assert_int_equal(sv_vn_init(&vn, &drv, "A.b", "r1", NULL), -EINVAL);
+	/* Two pairs of names never share a folder, and each is found from it. */
+	assert_int_equal(sv_vn_init(&vn, &drv, "A.b", "r1", NULL), 0);
+	assert_string_equal(vn.tag, "A=b.r1");
+	assert_int_equal(sv_vn_split("A=b.r1", vnet, name), 0);
+	assert_string_equal(vnet, "A.b");
+	assert_string_equal(name, "r1");
+	assert_int_equal(sv_vn_split(".", vnet, name), -EINVAL);
+	assert_int_equal(sv_vn_split("..", vnet, name), -EINVAL);
+	assert_int_equal(sv_vn_split("x", vnet, name), -EINVAL);
+	assert_int_equal(sv_vn_init(&vn, &drv, "A=b", "r1", NULL), -EINVAL);
 	assert_int_equal(sv_vn_init(&vn, &drv, "A", "../x", NULL), -EINVAL);
 	assert_int_equal(sv_vn_init(&vn, &drv, "", "r1", NULL), -EINVAL);
 }
