@@ -261,6 +261,29 @@ static int update_around(const struct sv_vn *vn, const struct sv_vnode_spec *fro
 	return rc ?: restart_program(vn, err);
 }
 
+/* A device that somebody deleted is made again, with what it had. */
+static void forget_lost(struct sv_vnode_spec *from)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < from->n_iface; i++) {
+		struct sv_vnode_iface lost = from->iface[i];
+
+		if (sv_link_exists(lost.port)) {
+			from->iface[i] = from->iface[n];
+			from->iface[n++] = lost;
+		}
+	}
+	for (i = n; i < from->n_iface; i++) {
+		char **address = from->iface[i].addresses;
+
+		for (; address && *address; address++)
+			free(*address);
+		free(from->iface[i].addresses);
+	}
+	from->n_iface = n;
+}
+
 /* `from` is how it is. On failure it is that again, as far as it goes. */
 static int change(const struct sv_vn *vn, const struct sv_vnode_spec *from,
 		  const struct sv_vnode_spec *to, struct sv_err *err)
@@ -294,6 +317,7 @@ static int netns_update(struct sv_vnode_driver *drv, const struct sv_vnode_spec 
 	if (rc)
 		return rc;
 	rc = load_spec(&vn, &from, err);
+	forget_lost(&from);
 	rc = rc ?: change(&vn, &from, spec, err);
 	if (rc)
 		err_vn(&vn, err);
@@ -563,12 +587,13 @@ static void read_status(const struct sv_vn *vn, struct sv_vnode_status *status)
 		return;
 	}
 	status->tier = spec.tier;
-	status->spec_json = TAKE_PTR(spec.json);
 	status->pid = sv_keeper_pid(vn);
-	if (status->pid)
-		take_program(vn, status);
-	else
+	if (!status->pid) {
 		fail(status, "its keeper is gone");
+		return;
+	}
+	status->spec_json = TAKE_PTR(spec.json);
+	take_program(vn, status);
 }
 
 static int netns_status(struct sv_vnode_driver *drv, const char *vnet, const char *name,

@@ -424,7 +424,8 @@ static void do_start(struct vinit *v, int fd)
 		answer(fd, "it is just being stopped\n");
 		return;
 	}
-	if (!v->child) {
+	/* Asked again, it still waits for its next try. */
+	if (!v->child && !v->next_ms) {
 		rc = read_program(v);
 		if (rc) {
 			answer(fd, "the program's words cannot be read\n");

@@ -64,7 +64,9 @@ struct sv_vnode_status {
 	enum sv_tier tier;
 	pid_t pid; /* of the keeper, 0 = none */
 	uint32_t restarts; /* of the operator's program */
-	char *spec_json; /* sv_vnode_spec.json of what was defined last; the caller's to free() */
+	/* sv_vnode_spec.json of what was defined last; the caller's to free(). NULL with FAILED:
+	 * only destroy() or define() can mend it, update() cannot. */
+	char *spec_json;
 	char note[128]; /* why FAILED, in words */
 };
 

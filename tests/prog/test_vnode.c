@@ -423,7 +423,8 @@ static void test_keeper_killed(void **state)
 	OK(f, f->ops->define(&f->drv, &spec, &f->err));
 	kill(status_of(f, "r1").pid, SIGKILL);
 	assert_true(wait_for(f, "r1", SV_VNODE_FAILED));
-	s = status_of(f, "r1");
+	OK(f, f->ops->status(&f->drv, "vn", "r1", &s, &f->err));
+	assert_null(s.spec_json); /* it cannot be updated, only made anew */
 	assert_int_equal(s.pid, 0);
 	assert_non_null(strstr(s.note, "keeper"));
 	/* Another process with that number is not taken for it. */
@@ -907,6 +908,26 @@ static void test_update(void **state)
 	HAS_NOT(run(NULL, "ip link"), "vnp");
 }
 
+/* The agent asks for the same again when it misses a port. */
+static void test_lost_device(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	char *before, *after;
+
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	before = run_in(f, "r1", NULL, "ip route; tc class show dev eth1; tc filter show dev eth1");
+	free(run(NULL, "ip link del vnp1"));
+	HAS_NOT(run_in(f, "r1", NULL, "ip link"), "eth1");
+	OK(f, f->ops->update(&f->drv, &spec, &f->err));
+	HAS(run(NULL, "ip link"), "vnp1");
+	HAS(run_in(f, "r1", NULL, "ip addr show dev eth1"), "10.12.0.1/24");
+	after = run_in(f, "r1", NULL, "ip route; tc class show dev eth1; tc filter show dev eth1");
+	assert_string_equal(before, after);
+	free(before);
+	free(after);
+}
+
 static void test_ping(void **state)
 {
 	struct fixture *f = *state;
@@ -1054,6 +1075,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_clone_report, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_clone_override, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_update, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_lost_device, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ping, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_shaping, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_snapshot, set_up, tear_down),
