@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import shutil
+import time
 
 from . import netns, traffic
 from .agent import Host, kill_by_folder
@@ -152,18 +153,23 @@ class Topo:
         if self.keep:
             note(f"kept: namespaces {self.prefix}*, {self.folders['base']}")
             return
+        for host in self.hosts:
+            host.kill()
         for name in self.host_names:
             pid_file = f"{self.folders['base']}/{name}.pid"
             if os.path.exists(pid_file):
                 with open(pid_file, encoding="utf-8") as f:
                     _kill(f.read(), "svnetd")
+                os.unlink(pid_file)
             if os.path.exists(f"/run/netns/{name}"):
                 host = Host(name, netns.Net(f"/run/netns/{name}", name), self.folders)
                 if os.path.exists(self.folders["pin"]) or os.path.exists(self.folders["run"]):
                     try:
-                        host.purge()
-                    except (Fail, OSError):
-                        pass
+                        done = host.purge()
+                        if done.returncode:
+                            note(f"purge of {name}: {done.stderr.strip()[-200:]}")
+                    except (Fail, OSError) as error:
+                        note(f"purge of {name}: {error}")
         kill_by_folder(self.folders["base"])
         for net in json.loads(out("ip", "-j", "netns", "list") or "[]") or []:
             if net["name"].startswith(self.prefix):
@@ -221,6 +227,10 @@ def _kill(pid, only=None):
             if only and only not in f.read().decode(errors="replace"):
                 return
         os.kill(pid, 9)
+        for _ in range(100):
+            if not os.path.exists(f"/proc/{pid}"):
+                return
+            time.sleep(0.02)
     except (ValueError, OSError):
         pass
 
