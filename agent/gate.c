@@ -10,6 +10,8 @@
 #include "json.h"
 #include "log.h"
 
+#define LEAD_US 2000000 /* so long before an instant, tiers are made ready for it */
+
 __u64 sv_gate_wall_us(void)
 {
 	struct timespec now;
@@ -42,25 +44,28 @@ static const struct sv_host_group *edge_group(const struct agent *agent, const c
 
 /* ---- who is heard ---- */
 
-static __u8 role_by_orders(struct agent *agent, const struct sv_net_group *group)
+/* The group's words: those of the map where this host has an edge, else what the last order makes.
+ */
+static void words_now(struct agent *agent, size_t group, __u64 word[2])
 {
-	const cJSON *record = sv_obj_get(sv_obj_get(agent->doc, "flips"), group->name);
-	struct sv_flip_words words;
+	const struct sv_net_group *g = &agent->net->group[group];
+	const cJSON *record = sv_obj_get(sv_obj_get(agent->doc, "flips"), g->name);
+	struct sv_flip_words words = { .word = { sv_gate_word(0, g->role, g->role) } };
 
-	if (record && !words_of(agent, record, &words, NULL))
-		return sv_gate_role(words.word, sv_gate_now_us());
-	return group->role;
+	if (edge_group(agent, g->name)) {
+		words = (struct sv_flip_words){ 0 };
+		sv_gate_get(agent->plane, g->slot, words.word, NULL);
+	} else if (record) {
+		words_of(agent, record, &words, NULL);
+	}
+	memcpy(word, words.word, sizeof(words.word));
 }
 
 __u8 sv_gate_live_role(struct agent *agent, size_t group)
 {
-	const struct sv_net_group *g = &agent->net->group[group];
 	__u64 word[2];
 
-	if (!edge_group(agent, g->name))
-		return role_by_orders(agent, g);
-	if (sv_gate_get(agent->plane, g->slot, word, NULL))
-		return 0;
+	words_now(agent, group, word);
 	return sv_gate_role(word, sv_gate_now_us());
 }
 
@@ -107,6 +112,41 @@ const char *sv_gate_live_anywhere(struct agent *agent, const char *group)
 	return NULL;
 }
 
+static void raise_role(struct agent *agent, struct sv_host_state *desired, size_t group, __u8 role)
+{
+	for (size_t v = 0; v < desired->n_vnode; v++) {
+		struct sv_vnode_spec *spec = &desired->vnode[v].spec;
+
+		for (size_t i = 0; role && i < agent->net->n_vnet; i++) {
+			const struct sv_net_vnet *vnet = &agent->net->vnet[i];
+
+			if (vnet->group == (int)group && vnet->role == role &&
+			    !strcmp(vnet->name, spec->vnet))
+				spec->tier = SV_TIER_PRODUCTION;
+		}
+	}
+}
+
+/*
+ * Who is about to be heard has production's place already: shortly before an instant that an order
+ * names, and all the time while a flip that nobody confirms would give it back to him, since then
+ * there may be no agent any more.
+ */
+static void raise_next(struct agent *agent, struct sv_host_state *desired, size_t group)
+{
+	const char *name = agent->net->group[group].name;
+	const cJSON *record = sv_obj_get(sv_obj_get(agent->doc, "flips"), name);
+	__u64 now = agent->tiers_at_us, word[2];
+	__u8 last;
+
+	words_now(agent, group, word);
+	raise_role(agent, desired, group, sv_gate_role(word, now + LEAD_US));
+	last = sv_gate_role(word, SV_GATE_AT_MAX);
+	if (sv_obj_number(record, "until_us", 0) > now &&
+	    last == sv_obj_number(roles_of(agent, name), sv_obj_string(record, "from") ?: "", 0))
+		raise_role(agent, desired, group, last);
+}
+
 int sv_gate_set_tiers(struct agent *agent, struct sv_host_state *desired)
 {
 	_cleanup_free_ uint8_t *live = calloc(agent->net->n_group + 1, 1);
@@ -117,6 +157,8 @@ int sv_gate_set_tiers(struct agent *agent, struct sv_host_state *desired)
 	for (size_t i = 0; i < agent->net->n_group; i++)
 		live[i] = sv_gate_live_role(agent, i);
 	sv_host_tiers(desired, agent->net, live);
+	for (size_t i = 0; i < agent->net->n_group; i++)
+		raise_next(agent, desired, i);
 	return 0;
 }
 
@@ -253,6 +295,7 @@ void sv_gate_arm(struct agent *agent)
 		}
 		sv_obj_set(flips, record->string, cJSON_CreateNumber(id));
 		sv_report_write(agent);
+		sv_agent_kick(agent, 0); /* tiers follow */
 	}
 }
 
@@ -306,16 +349,12 @@ void sv_gate_schedule(struct agent *agent)
 	__u64 now, first = 0;
 
 	for (size_t i = 0; agent->net && i < agent->net->n_group; i++) {
-		const struct sv_net_group *group = &agent->net->group[i];
-		const cJSON *record = sv_obj_get(sv_obj_get(agent->doc, "flips"), group->name);
-		struct sv_flip_words words = { 0 };
-		__u64 next;
+		__u64 word[2], next;
 
-		if (edge_group(agent, group->name))
-			sv_gate_get(agent->plane, group->slot, words.word, NULL);
-		else if (record)
-			words_of(agent, record, &words, NULL);
-		next = next_change(words.word, agent->tiers_at_us);
+		words_now(agent, i, word);
+		next = next_change(word, agent->tiers_at_us);
+		if (next > agent->tiers_at_us + LEAD_US)
+			next -= LEAD_US;
 		if (next && (!first || next < first))
 			first = next;
 	}
