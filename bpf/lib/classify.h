@@ -96,7 +96,9 @@ __noinline __u32 sv_pass_select(const struct sv_attach *a, __u32 len)
 		__u32 number = a->session[bit];
 		struct sv_session *s;
 
-		if (bit >= a->bits || !number)
+		if (bit >= a->bits)
+			break;
+		if (!number)
 			continue;
 		s = bpf_map_lookup_elem(&sv_session, &number);
 		if (s)

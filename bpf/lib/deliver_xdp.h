@@ -53,6 +53,8 @@ __noinline int sv_xdp_count_sessions(const struct sv_attach *a, __u32 selection,
 		__u32 fate;
 		struct sv_scount *row;
 
+		if (!(sel.matched >> bit))
+			break;
 		if (!(sel.matched >> bit & 1))
 			continue;
 		row = bpf_map_lookup_elem(&sv_scount, &number);
