@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -164,8 +165,8 @@ def purge(topo):
             need("clsact" not in host.net.out("tc", "qdisc", "show", "dev", dev),
                  f"{host.name}: clsact is left on {dev}")
     need(not os.path.exists(topo.hosts[0].socket), "a socket is left")
-    for name in os.listdir(topo.folders["store"]):
-        os.unlink(f"{topo.folders['store']}/{name}")
+    shutil.rmtree(topo.folders["store"])
+    os.makedirs(topo.folders["store"])
     topo.start_agents()
     topo.apply(topo.base_network)
     topo.ready()
