@@ -110,6 +110,9 @@ static int put(struct xdp_program *prog, const char *path, const struct sv_netde
 {
 	int rc = xdp_program__attach(prog, dev->ifindex, XDP_MODE_NATIVE, 0);
 
+	/* A device that runs a program without the dispatcher, or whose driver has no XDP. */
+	if (rc == -EBUSY || rc == -EEXIST || rc == -EOPNOTSUPP)
+		return sv_xdp_explain(dev, rc, err);
 	if (rc)
 		return sv_log_err(err, rc, "%s: libxdp cannot attach the program: %s", dev->name,
 				  strerror(-rc));

@@ -126,6 +126,8 @@ int sv_ports_update(struct sv_plane *plane, struct sv_err *err);
 /* xdp.c, tc.c: attach replaces the running program by the plane's, atomically. */
 int sv_xdp_attach(struct sv_plane *plane, const struct sv_record *rec, const struct sv_netdev *dev,
 		  struct sv_err *err);
+/* Why a device takes no program: whose is there already, or what its driver cannot. */
+int sv_xdp_explain(const struct sv_netdev *dev, int rc, struct sv_err *err);
 int sv_xdp_detach(const struct sv_record *rec, struct sv_err *err);
 enum sv_xdp_how sv_xdp_how(const struct sv_record *rec);
 int sv_tc_attach(struct sv_plane *plane, const struct sv_record *rec, const struct sv_netdev *dev,

@@ -27,7 +27,7 @@ static void prog_name(__u32 id, char *buf, size_t size)
 		snprintf(buf, size, "program %s (id %u)", info.name, id);
 }
 
-static int explain(const struct sv_netdev *dev, int rc, struct sv_err *err)
+int sv_xdp_explain(const struct sv_netdev *dev, int rc, struct sv_err *err)
 {
 	char other[64], driver[64];
 	__u32 id = 0;
@@ -57,7 +57,7 @@ static int attach_link(struct sv_plane *plane, const char *path, const struct sv
 		bpf_link_create(plane->xdp[rec->role], dev->ifindex, BPF_XDP, &opts);
 
 	if (link < 0)
-		return explain(dev, -errno, err);
+		return sv_xdp_explain(dev, -errno, err);
 	return sv_pin_new(link, path, err);
 }
 
