@@ -35,6 +35,7 @@ struct agent {
 	struct sv_vnode_driver driver[SV_AGENT_DRIVERS];
 	size_t n_driver;
 	int clock_fd; /* readable when the wall clock was stepped */
+	char boot[40]; /* sv_gate_boot() */
 	struct sv_wait *waits; /* wait.c: calls that wait for other hosts */
 
 	uv_poll_t *store_poll, *link_poll, *event_poll, *clock_poll;

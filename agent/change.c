@@ -69,6 +69,7 @@ static int change_once(struct sv_change *change, sv_change_fn *mutate, uint64_t 
 		rc = check_revision(change, *revision, &change->err);
 	if (rc)
 		return rc;
+	change->revision = *revision;
 	before = cJSON_Duplicate(change->doc, 1);
 	change->arg = cJSON_CreateObject();
 	rc = mutate(change);

@@ -12,6 +12,7 @@ struct sv_change {
 	struct agent *agent;
 	const cJSON *params;
 	cJSON *doc; /* to be changed */
+	uint64_t revision; /* of doc, before the change */
 	cJSON *arg; /* for the result; "group" and "id": an order that every host is to arm */
 	struct sv_problems problems;
 	struct sv_err err;

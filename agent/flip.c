@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "json.h"
-#include "maps/gate.h"
+#include "loader/plane.h"
 
 static int role_of(const cJSON *roles, const cJSON *record, const char *member, __u8 *role,
 		   struct sv_err *err)
@@ -86,4 +86,41 @@ int sv_flip_words_make(struct sv_flip_words *out, const cJSON *record, const cJS
 	if (!rc)
 		*out = words;
 	return rc;
+}
+
+__u64 sv_flip_between(const __u64 word[2], __u64 now_us)
+{
+	__u8 live = sv_gate_role(word, now_us);
+
+	if (sv_gate_before(word[0]) != SV_GATE_NEXT && sv_gate_after(word[0]) != SV_GATE_NEXT)
+		return word[0];
+	return sv_gate_word(0, live, live);
+}
+
+bool sv_flip_is_timed(const cJSON *record)
+{
+	return !strcmp(sv_obj_string(record, "kind") ?: "", "flip") &&
+	       (sv_obj_number(record, "at_us", 0) > 0 || sv_obj_number(record, "until_us", 0) > 0);
+}
+
+bool sv_flip_is_of_boot(const cJSON *record, const char *boot)
+{
+	const char *made = sv_obj_string(record, "boot");
+
+	return !made || !strcmp(made, boot);
+}
+
+void sv_flip_rebase(cJSON *record, const char *boot, __s64 wall_minus_boot_us)
+{
+	static const char *const times[] = { "at_us", "until_us" };
+	double moved = sv_obj_number(record, "wall_minus_boot_us", 0) - wall_minus_boot_us;
+
+	for (size_t i = 0; i < 2 && !sv_flip_is_of_boot(record, boot); i++) {
+		double at = sv_obj_number(record, times[i], 0);
+
+		/* Before this boot is long past, which 1 us after it is, too. */
+		if (at > 0)
+			sv_obj_set(record, times[i],
+				   cJSON_CreateNumber(at + moved < 1 ? 1 : at + moved));
+	}
 }

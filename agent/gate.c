@@ -20,6 +20,17 @@ __u64 sv_gate_wall_us(void)
 	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
 }
 
+const char *sv_gate_boot(struct agent *agent)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+
+	if (!agent->boot[0])
+		file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (file && !fscanf(file, "%39s", agent->boot))
+		agent->boot[0] = 0;
+	return agent->boot;
+}
+
 static const cJSON *roles_of(const struct agent *agent, const char *group)
 {
 	const cJSON *groups = sv_obj_get(sv_obj_get(agent->doc, "alloc"), "groups");
@@ -27,11 +38,15 @@ static const cJSON *roles_of(const struct agent *agent, const char *group)
 	return sv_obj_get(sv_obj_get(groups, group), "roles");
 }
 
-static int words_of(const struct agent *agent, const cJSON *record, struct sv_flip_words *words,
+static int words_of(struct agent *agent, const cJSON *record, struct sv_flip_words *words,
 		    struct sv_err *err)
 {
-	return sv_flip_words_make(words, record, roles_of(agent, record->string),
-				  (__s64)(sv_gate_wall_us() - sv_gate_now_us()), err);
+	__s64 wall_minus_boot_us = sv_gate_wall_us() - sv_gate_now_us();
+	_cleanup_json_ cJSON *here = cJSON_Duplicate(record, 1);
+
+	sv_flip_rebase(here, sv_gate_boot(agent), wall_minus_boot_us);
+	return sv_flip_words_make(words, here, roles_of(agent, record->string), wall_minus_boot_us,
+				  err);
 }
 
 static const struct sv_host_group *edge_group(const struct agent *agent, const char *name)
@@ -199,16 +214,6 @@ bool sv_gate_is_fresh(struct agent *agent, const struct sv_host_group *group)
 	return true;
 }
 
-int sv_gate_open(struct agent *agent, const struct sv_host_group *group, struct sv_err *err)
-{
-	int rc = sv_gate_set(agent->plane, group->slot, 0,
-			     sv_gate_word(0, group->role, group->role), err);
-
-	if (!rc)
-		set_opened(agent, group);
-	return rc;
-}
-
 int sv_gate_clear(struct agent *agent, const struct sv_host_group *gone, struct sv_err *err)
 {
 	int rc = 0;
@@ -222,13 +227,31 @@ int sv_gate_clear(struct agent *agent, const struct sv_host_group *gone, struct 
 
 /* ---- orders ---- */
 
+/* Nobody asks slot 1 from here on. */
+static int free_second(struct agent *agent, __u16 slot, int *updates, struct sv_err *err)
+{
+	__u64 word[2], between;
+	int rc = sv_gate_get(agent->plane, slot, word, err);
+
+	if (rc)
+		return rc;
+	between = sv_flip_between(word, sv_gate_now_us());
+	if (between == word[0])
+		return 0;
+	(*updates)++;
+	return sv_gate_set(agent->plane, slot, 0, between, err);
+}
+
 static int write_words(struct agent *agent, __u16 slot, const struct sv_flip_words *words,
 		       int *updates, struct sv_err *err)
 {
-	*updates = 0;
-	for (int i = 1; i >= 0; i--) {
-		int rc;
+	int rc;
 
+	*updates = 0;
+	rc = words->set[1] ? free_second(agent, slot, updates, err) : 0;
+	if (rc)
+		return rc;
+	for (int i = 1; i >= 0; i--) {
 		if (!words->set[i])
 			continue;
 		rc = sv_gate_set(agent->plane, slot, i, words->word[i], err);
@@ -237,6 +260,37 @@ static int write_words(struct agent *agent, __u16 slot, const struct sv_flip_wor
 		(*updates)++;
 	}
 	return 0;
+}
+
+/*
+ * An order that is still to come is so at a gate that is new, too: without it, who is to be heard
+ * from an instant on would be heard at once. But a reboot takes back what nobody has confirmed.
+ */
+static void opening_words(struct agent *agent, const struct sv_host_group *group,
+			  struct sv_flip_words *words)
+{
+	const cJSON *record = sv_obj_get(sv_obj_get(agent->doc, "flips"), group->name);
+	bool confirmed = sv_obj_number(record, "until_us", 0) <= 0;
+
+	*words = (struct sv_flip_words){
+		.set = { true },
+		.word = { sv_gate_word(0, group->role, group->role) },
+	};
+	if (sv_flip_is_timed(record) &&
+	    (confirmed || sv_flip_is_of_boot(record, sv_gate_boot(agent))))
+		words_of(agent, record, words, NULL);
+}
+
+int sv_gate_open(struct agent *agent, const struct sv_host_group *group, struct sv_err *err)
+{
+	struct sv_flip_words words;
+	int rc, updates;
+
+	opening_words(agent, group, &words);
+	rc = write_words(agent, group->slot, &words, &updates, err);
+	if (!rc)
+		set_opened(agent, group);
+	return rc;
 }
 
 static void report_armed(struct agent *agent, const cJSON *record,
@@ -276,17 +330,31 @@ static int arm(struct agent *agent, const cJSON *record, struct sv_err *err)
 	return 0;
 }
 
+/*
+ * The last order armed here. Ids that the document has not given yet are of one that was put back
+ * to an earlier state: its next orders are to be carried out all the same.
+ */
+static double last_armed(const struct agent *agent, const cJSON *flips, const char *group)
+{
+	const cJSON *next = sv_obj_get(sv_obj_get(agent->doc, "alloc"), "next");
+	double armed = sv_obj_number(flips, group, 0), given = sv_obj_number(next, "flip", 1) - 1;
+
+	return armed < given ? armed : given;
+}
+
 void sv_gate_arm(struct agent *agent)
 {
 	cJSON *flips = sv_obj_sub(agent->report, "flips");
+	struct sv_err err = { 0 };
 	const cJSON *record;
-	struct sv_err err;
 	char text[600];
 
 	cJSON_ArrayForEach (record, sv_obj_get(agent->doc, "flips")) {
 		double id = sv_obj_number(record, "id", 0);
+		double armed = last_armed(agent, flips, record->string);
 
-		if (id <= sv_obj_number(flips, record->string, 0))
+		sv_obj_set(flips, record->string, cJSON_CreateNumber(armed));
+		if (id <= armed)
 			continue;
 		if (arm(agent, record, &err)) {
 			snprintf(text, sizeof(text), "gate %s: %s", record->string, err.text);

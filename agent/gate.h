@@ -7,6 +7,8 @@
 /* Gates of this host: who is heard, and the operators' orders. */
 
 __u64 sv_gate_wall_us(void);
+/* Which boot CLOCK_BOOTTIME counts from. */
+const char *sv_gate_boot(struct agent *agent);
 
 /* Role that a group's gate says now: from the words where this host has an edge, else from the
  * orders. */

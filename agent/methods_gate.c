@@ -54,6 +54,13 @@ static int prepare(struct sv_change *change, const char *group, const char *to)
 			return sv_err_set(&change->err, -EBUSY,
 					  "%s is not ready: host %s: %s (--force flips anyway)", to,
 					  host->string, error ? error : "never reported");
+		if (sv_obj_number(report, "revision", 0) < change->revision)
+			return sv_err_set(&change->err, -EBUSY,
+					  "%s is not ready: host %s has followed to revision %.0f "
+					  "only, not to %llu; is its svnetd running? (--force "
+					  "flips anyway)",
+					  to, host->string, sv_obj_number(report, "revision", 0),
+					  (unsigned long long)change->revision);
 	}
 	return 0;
 }
@@ -74,6 +81,14 @@ static int parse_times(struct sv_change *change, struct sv_when *at, __u64 *unti
 	return rc;
 }
 
+static void say_which_boot(struct agent *agent, cJSON *record)
+{
+	double ahead = (double)sv_gate_wall_us() - sv_gate_now_us();
+
+	sv_obj_set(record, "boot", cJSON_CreateString(sv_gate_boot(agent)));
+	sv_obj_set(record, "wall_minus_boot_us", cJSON_CreateNumber(ahead));
+}
+
 /* The order as the agents find it; the wall-clock time is what each of them converts on its own. */
 static int write_order(struct sv_change *change, const char *kind, const char *to,
 		       const struct sv_when *at, __u64 until_us)
@@ -89,6 +104,8 @@ static int write_order(struct sv_change *change, const char *kind, const char *t
 	record = sv_obj_get(sv_obj_get(change->doc, "flips"), group);
 	if (at->wall_us)
 		sv_obj_set(record, "at_wall_us", cJSON_CreateNumber(at->wall_us));
+	if (at->boot_us || until_us)
+		say_which_boot(change->agent, record);
 	cJSON_AddStringToObject(change->arg, "group", group);
 	cJSON_AddNumberToObject(change->arg, "id", sv_obj_number(record, "id", 0));
 	cJSON_AddStringToObject(change->arg, "kind", kind);

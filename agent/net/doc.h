@@ -32,6 +32,11 @@
  * only a production VNet.
  */
 
+/*
+ * Beside these, an order with times has "boot" and "wall_minus_boot_us" (agent/flip.h), and
+ * "at_wall_us" when it was given as a wall-clock time.
+ */
+
 /* Every bad value of a document, as "path: what is wrong, what to do", one a line, owned by the
  * caller. */
 struct sv_problems {
