@@ -98,6 +98,21 @@ static const struct sv_attach_spec *spec_of(const struct sv_host_state *state, _
 	return NULL;
 }
 
+/*
+ * Rows of sv_port are written one by one and before the attachment that they belong to: a row with
+ * another meaning under the same id would for a moment put frames on another VLAN.
+ */
+static bool exits_agree(const struct sv_attach_spec *a, const struct sv_attach_spec *b)
+{
+	for (size_t i = 0; i < a->n_port; i++)
+		for (size_t j = 0; j < b->n_port; j++)
+			if (a->port[i].ifindex == b->port[j].ifindex &&
+			    a->port[i].nth == b->port[j].nth &&
+			    memcmp(&a->port[i].how, &b->port[j].how, sizeof(a->port[i].how)))
+				return false;
+	return true;
+}
+
 static void keep_ids(struct sv_host_state *desired, const struct sv_host_state *actual, bool *taken)
 {
 	for (size_t a = 0; a < actual->n_attach; a++)
@@ -108,7 +123,7 @@ static void keep_ids(struct sv_host_state *desired, const struct sv_host_state *
 		const struct sv_attach_spec *old =
 			spec_of(actual, spec->key.ifindex, spec->key.vlan);
 
-		spec->val.id = old ? old->val.id : 0;
+		spec->val.id = old && exits_agree(old, spec) ? old->val.id : 0;
 	}
 }
 

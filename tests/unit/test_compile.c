@@ -523,6 +523,47 @@ static void ids_stay(void **state)
 	cJSON_Delete(doc);
 }
 
+static const struct sv_attach_spec *spec_at(const struct sv_host_state *host, __u32 port)
+{
+	for (size_t i = 0; i < host->n_attach; i++)
+		if (host->attach[i].spec.key.ifindex == port)
+			return &host->attach[i].spec;
+	fail_msg("no attachment there");
+	return NULL;
+}
+
+/* Rows of sv_port change before the attachment does: none may get another meaning in place. */
+static void exits_never_change_in_place(void **state)
+{
+	cJSON *doc = example_doc("{'vnets': {'A': {'vnodes': {'r1': {'host': 'host2'}}}}}");
+	struct sv_host_state first = { 0 }, second = { 0 }, none = { 0 };
+	const struct sv_attach_spec *was, *is;
+	struct sv_names names = { 0 };
+	struct sv_err err = { 0 };
+
+	(void)state;
+	add_shadow(doc, "B", "A", NULL);
+	compile_doc(&first, &names, doc, "host1");
+	for (size_t p = 0; p < first.n_port; p++)
+		first.port[p].made = true;
+	must(sv_host_resolve(&first, &none, &err), &err);
+	must(sv_doc_shadow_finish(doc, "web", "B", &err), &err);
+	compile_doc(&second, &names, doc, "host1");
+	must(sv_host_resolve(&second, &first, &err), &err);
+	was = spec_at(&first, sv_names_find(&names, "e1"));
+	is = spec_at(&second, sv_names_find(&names, "e1"));
+	/* A's copies went over t12 by the row that is B's now. */
+	assert_int_equal(was->n_port, 2);
+	assert_int_equal(is->n_port, 1);
+	assert_int_equal(is->port[0].ifindex, was->port[0].ifindex);
+	assert_int_not_equal(is->port[0].how.vlan, was->port[0].how.vlan);
+	assert_int_not_equal(is->val.id, was->val.id);
+	sv_host_state_fini(&first);
+	sv_host_state_fini(&second);
+	sv_names_fini(&names);
+	cJSON_Delete(doc);
+}
+
 static void missing_trunk_is_left_out(void **state)
 {
 	cJSON *doc = example_doc("{}");
@@ -587,6 +628,7 @@ int main(void)
 		cmocka_unit_test(monitor_is_a_vnet),
 		cmocka_unit_test(five_sessions_are_refused),
 		cmocka_unit_test(ids_stay),
+		cmocka_unit_test(exits_never_change_in_place),
 		cmocka_unit_test(missing_trunk_is_left_out),
 		cmocka_unit_test(unknown_host),
 	};
