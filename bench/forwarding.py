@@ -25,6 +25,7 @@ import time
 CPU = 1
 IN_VLAN, FIRST_VLAN = 100, 1
 MANY = 4000
+BUDGET = 540  # seconds: a round that would end later is not begun, but there are three at least
 SRC_MAC, SINK_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 IN_MAC, OUT_MAC = "02:00:00:00:00:11", "02:00:00:00:00:12"
 SRC_IP, SINK_IP = "10.1.0.2", "10.2.0.2"
@@ -612,7 +613,11 @@ def measure_all(lab, rows, args):
         for row in (row for row in rows if "size" not in row):
             row["seen"].append(measure_tcp(lab, row, max(1, round(4 * args.seconds))))
         stop_planes(lab)
-        print(f"round {i + 1} of {args.rounds}, {time.time() - started:.0f} s", flush=True)
+        took = time.time() - started
+        print(f"round {i + 1} of {args.rounds}, {took:.0f} s", flush=True)
+        if i >= 2 and took * (i + 2) / (i + 1) > BUDGET:
+            print("no more rounds: the machine is busy, and the bench is to end within 10 minutes")
+            break
 
 
 def main():

@@ -330,6 +330,7 @@ int main(int argc, char **argv)
 	rc = sv_plane_open(&b.plane, argv[1], &fresh, &b.err);
 	if (rc) {
 		fprintf(stderr, "plane: %s\n", b.err.text);
+		sv_plane_purge(argv[1], NULL);
 		return 1;
 	}
 	printf("ok\n");
