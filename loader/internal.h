@@ -135,8 +135,6 @@ int sv_tc_attach(struct sv_plane *plane, const struct sv_record *rec, const stru
 int sv_tc_detach(const struct sv_record *rec, struct sv_err *err);
 enum sv_tc_how sv_tc_how(const struct sv_record *rec);
 bool sv_tc_has_filter(__u32 ifindex); /* ours, in a clsact qdisc */
-/* Our filter is on the record's device, as no other device of that number could have it. */
-bool sv_clsact_present(const struct sv_record *rec);
 
 /* dispatcher.c: libxdp's. */
 bool sv_dispatcher_works(struct sv_plane *plane);

@@ -158,15 +158,6 @@ static int detach_clsact(const struct sv_record *rec, struct sv_err *err)
 	return rc ?: mark(rec, "clsact-own", false, err);
 }
 
-bool sv_clsact_present(const struct sv_record *rec)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = rec->ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
-
-	sv_log_start();
-	return sv_record_has(rec, "clsact") && !bpf_tc_query(&hook, &opts);
-}
-
 /* ---- either -------------------------------------------------------------------------------- */
 
 int sv_tc_attach(struct sv_plane *plane, const struct sv_record *rec, const struct sv_netdev *dev,
