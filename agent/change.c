@@ -56,6 +56,28 @@ static int check_revision(const struct sv_change *change, uint64_t revision, str
 			  (unsigned long long)revision, seen);
 }
 
+/*
+ * Orders go on behind the last one that any host has armed. A document that was put back to an
+ * earlier state would give those numbers again, and the hosts would take the new orders for done.
+ */
+static int skip_used_ids(struct sv_change *change)
+{
+	cJSON *next = sv_obj_sub(sv_obj_sub(change->doc, "alloc"), "next");
+	struct sv_store *store = &change->agent->store;
+	_cleanup_json_ cJSON *reports = NULL;
+	double id = sv_obj_number(next, "flip", 1), first = id;
+	const cJSON *report, *flip;
+	int rc = store->ops->reports(store, &reports, &change->err);
+
+	cJSON_ArrayForEach (report, reports)
+		cJSON_ArrayForEach (flip, sv_obj_get(report, "flips"))
+			if (flip->valuedouble >= id)
+				id = flip->valuedouble + 1;
+	if (!rc && id != first)
+		sv_obj_set(next, "flip", cJSON_CreateNumber(id));
+	return rc;
+}
+
 /* -ESTALE: somebody was faster. */
 static int change_once(struct sv_change *change, sv_change_fn *mutate, uint64_t *revision,
 		       cJSON **hosts)
@@ -70,6 +92,9 @@ static int change_once(struct sv_change *change, sv_change_fn *mutate, uint64_t 
 	if (rc)
 		return rc;
 	change->revision = *revision;
+	rc = skip_used_ids(change);
+	if (rc)
+		return rc;
 	before = cJSON_Duplicate(change->doc, 1);
 	change->arg = cJSON_CreateObject();
 	rc = mutate(change);

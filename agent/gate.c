@@ -330,18 +330,6 @@ static int arm(struct agent *agent, const cJSON *record, struct sv_err *err)
 	return 0;
 }
 
-/*
- * The last order armed here. Ids that the document has not given yet are of one that was put back
- * to an earlier state: its next orders are to be carried out all the same.
- */
-static double last_armed(const struct agent *agent, const cJSON *flips, const char *group)
-{
-	const cJSON *next = sv_obj_get(sv_obj_get(agent->doc, "alloc"), "next");
-	double armed = sv_obj_number(flips, group, 0), given = sv_obj_number(next, "flip", 1) - 1;
-
-	return armed < given ? armed : given;
-}
-
 void sv_gate_arm(struct agent *agent)
 {
 	cJSON *flips = sv_obj_sub(agent->report, "flips");
@@ -351,10 +339,8 @@ void sv_gate_arm(struct agent *agent)
 
 	cJSON_ArrayForEach (record, sv_obj_get(agent->doc, "flips")) {
 		double id = sv_obj_number(record, "id", 0);
-		double armed = last_armed(agent, flips, record->string);
 
-		sv_obj_set(flips, record->string, cJSON_CreateNumber(armed));
-		if (id <= armed)
+		if (id <= sv_obj_number(flips, record->string, 0))
 			continue;
 		if (arm(agent, record, &err)) {
 			snprintf(text, sizeof(text), "gate %s: %s", record->string, err.text);

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Orders and changes that meet a host which was away, made anew, or in trouble."""
+import copy
+import json
+import os
+
+from lib.shell import need, wait_for
+from lib.tap import scenario
+from lib.topo import Three
+from scenarios.gate import heard_is, live_is, start_b
+
+
+def made_anew(host):
+    """What a reboot leaves of a host: nothing but the store, which is elsewhere."""
+    done = host.purge()
+    need(done.returncode == 0, f"{host.name}: purge: {done.stderr}")
+    host.start()
+
+
+def has_opened(host):
+    def opened():
+        group = host.group("web")
+        return int(group["word"][0], 16) != 0 and not host.status()["errors"]
+    wait_for(f"{host.name} to open its gate", opened, 30)
+
+
+@scenario("orders: a gate that is new waits for an instant that is still to come", Three)
+def pending(topo):
+    start_b(topo)
+    first, _, last = topo.hosts
+    first.svnet("flip", "web", "--to", "B", "--at", "+1h")
+    made_anew(last)
+    has_opened(last)
+    live = last.group("web")["live"]
+    need(live == "A", f"an hour before its time, {live} is heard at {last.name}")
+    first.svnet("flip", "web", "--to", "B")
+    live_is(topo, "B")
+
+
+@scenario("orders: nobody flips to a shadow that a host has not made yet", Three)
+def behind(topo):
+    first, _, last = topo.hosts
+    last.kill()
+    code, _, text = first.try_svnet("shadow", "start", "B", "--of", "A", "--timeout", "1s")
+    need(code == 5, f"shadow start with {last.name} away: exit {code}: {text}")
+    code, _, text = first.try_svnet("flip", "web", "--to", "B", "--timeout", "1s")
+    need(code == 1 and last.name in text and "force" in text,
+         f"a flip to what {last.name} does not have: exit {code}: {text}")
+    need(first.group("web")["live"] == "A", "it was flipped all the same")
+    last.start()
+    last.vnode("B/r3")
+    wait_for("the flip", lambda: first.try_svnet("flip", "web", "--to", "B")[0] == 0, 20)
+    live_is(topo, "B")
+
+
+@scenario("orders: a document from a copy takes orders as the lost one did", Three)
+def put_back(topo):
+    start_b(topo)
+    first = topo.hosts[0]
+    document = f"{topo.folders['store']}/document.json"
+    with open(document, encoding="utf-8") as f:
+        old = json.load(f)
+    first.svnet("flip", "web", "--to", "B")
+    first.svnet("flip", "web", "--to", "A")
+    with open(document + ".copy", "w", encoding="utf-8") as f:
+        json.dump(old, f)
+    os.rename(document + ".copy", document)
+    wait_for("the agents to take the copy", lambda: all(
+        h.status()["revision"] == old["revision"] for h in topo.hosts), 20)
+    live_is(topo, "A")
+    first.svnet("flip", "web", "--to", "B")
+    live_is(topo, "B")
+    heard_is(topo, "B")
