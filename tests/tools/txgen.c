@@ -10,6 +10,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,9 +185,20 @@ static double run(struct txgen *tx)
 	return (double)(probe_now(CLOCK_MONOTONIC) - start) / 1e9;
 }
 
+/* A sender that moves to another CPU overtakes itself in that CPU's backlog. */
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		die("--cpu");
+}
+
 static void usage(void)
 {
-	fputs("usage: txgen --dev DEV [--rate PPS] [--count N] [--seconds S]\n"
+	fputs("usage: txgen --dev DEV [--rate PPS] [--count N] [--seconds S] [--fifo] [--cpu N]\n"
 	      "             (--frame HEX | --file LIST) …\n",
 	      stderr);
 	exit(2);
@@ -211,14 +223,11 @@ static void report(const struct txgen *tx, double elapsed)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "dev", 1, 0, 'd' },
-		{ "rate", 1, 0, 'r' },
-		{ "count", 1, 0, 'c' },
-		{ "seconds", 1, 0, 's' },
-		{ "frame", 1, 0, 'f' },
-		{ "file", 1, 0, 'l' },
-		{ 0 },
+		{ "dev", 1, 0, 'd' },	  { "rate", 1, 0, 'r' },  { "count", 1, 0, 'c' },
+		{ "seconds", 1, 0, 's' }, { "frame", 1, 0, 'f' }, { "file", 1, 0, 'l' },
+		{ "cpu", 1, 0, 'C' },	  { "fifo", 0, 0, 'F' },  { 0 },
 	};
+	struct sched_param fifo = { .sched_priority = 10 };
 	struct txgen tx = { .rate = 1000 };
 	struct sigaction act = { .sa_handler = on_signal };
 	double elapsed;
@@ -238,6 +247,13 @@ int main(int argc, char **argv)
 			break;
 		case 's':
 			tx.seconds_ns = (uint64_t)(atof(optarg) * 1e9);
+			break;
+		case 'C':
+			pin(atoi(optarg));
+			break;
+		case 'F':
+			if (sched_setscheduler(0, SCHED_FIFO, &fifo))
+				die("--fifo");
 			break;
 		case 'f':
 			frame_add_hex(&tx, optarg);

@@ -14,13 +14,18 @@ RATE = 20000
 def restarts(topo):
     with Production(topo, rate=RATE) as production:
         time.sleep(0.3)
-        for _ in range(topo.options.rounds):
+        for n in range(topo.options.rounds):
             for host in topo.hosts:
                 host.kill()
             for host in topo.hosts:
                 host.start(wait=False)
+            if n % 2:  # every other time in the middle of its start, a little later each time
+                time.sleep(0.01 * n)
+                continue
             for host in topo.hosts:
                 host.wait()
+        for host in topo.hosts:
+            host.wait()
         carried = production.check(f"{topo.options.rounds} restarts")
     return f"{topo.options.rounds} rounds, {carried} packets, none lost or repeated"
 
