@@ -298,7 +298,8 @@ static void exclusive_second_is_refused(struct fixture *f)
 	beside__destroy(beside);
 }
 
-static void exclusive_first_is_named(struct fixture *f)
+/* A program that is on the device itself, and not behind a dispatcher. */
+static void first_on_the_device_is_named(struct fixture *f)
 {
 	struct beside *beside = beside__open_and_load();
 	struct sv_err err = {};
@@ -339,11 +340,24 @@ static void test_xdp_beside(void **state)
 	if (how == SV_XDP_DISPATCHER) {
 		dispatcher_second_comes_and_goes(f);
 		dispatcher_first_stays(f);
+		attach_edge(f);
+		first_on_the_device_is_named(f);
 	} else {
 		assert_int_equal(how, SV_XDP_LINK);
 		exclusive_second_is_refused(f);
-		exclusive_first_is_named(f);
+		first_on_the_device_is_named(f);
 	}
+}
+
+/* A port may carry jumbo frames (by TC) for one VNet and others by XDP. */
+static void test_xdp_jumbo(void **state)
+{
+	struct fixture *f = *state;
+
+	sh("ip link set e0 mtu 9000 && ip link set e1 mtu 9000");
+	attach_edge(f);
+	route_edge(f);
+	ours_runs(f);
 }
 
 /* ---- TC -------------------------------------------------------------------------------------- */
@@ -386,6 +400,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_xdp_beside, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_xdp_jumbo, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tc_beside, setup, teardown),
 	};
 	struct statfs fs;
