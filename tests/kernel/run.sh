@@ -5,14 +5,14 @@
 #
 #   B            the build folder (default build); its tests/prog/test_* are run
 #   ACCEL, CPU   QEMU's -accel and -cpu
-#   LIMIT        seconds for everything in the machine (default 420), TEST_LIMIT for one program (120)
+#   LIMIT        seconds for everything in the machine (default 600), TEST_LIMIT for one program (300)
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
 B=${B:-build}
 work=$B/kernel
 run= qemu=
-limit=${LIMIT:-420} test_limit=${TEST_LIMIT:-120}
+limit=${LIMIT:-600} test_limit=${TEST_LIMIT:-300}
 
 die() {
 	echo "check-kernel: $*" >&2
@@ -32,7 +32,7 @@ boot() {
 		-chardev file,id=kernel,path="$run/kernel.log" -serial chardev:kernel \
 		-chardev stdio,id=tests,signal=off -serial chardev:tests \
 		-kernel "$kernel/vmlinuz" -initrd "$run/initramfs" \
-		-append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr sv.seconds=$test_limit" \
+		-append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr rcupdate.rcu_expedited=1 sv.seconds=$test_limit" \
 		</dev/null >"$run/tests.log" 2>"$run/qemu.log" &
 	qemu=$!
 }
@@ -50,7 +50,7 @@ report() {
 		bad = $3 != 0
 		if (bad) failed++; else passed++
 		why = $3 == 124 || $3 == 143 ? " # timed out" : bad ? " # status " $3 : ""
-		print (bad ? "not ok " : "ok ") n " - " $4 why
+		print (bad ? "not ok " : "ok ") n " - " $4 " (" $5 " s)" why
 	}
 	$2 == "done" { done = 1 }
 	{ fflush() }
@@ -74,6 +74,12 @@ shopt -s nullglob
 programs=()
 for source in tests/prog/test_*.c; do
 	program=$B/tests/prog/$(basename "$source" .c)
+	case $program in
+	*/test_vnode*)
+		echo "# $(basename "$program") stays out: it tests the drivers, which need a whole Debian, not BPF"
+		continue
+		;;
+	esac
 	[ -x "$program" ] || die "$program is not built: make check-kernel builds it"
 	programs+=("$program")
 done
