@@ -76,7 +76,8 @@ static void report_missing(struct agent *agent)
 	char text[96];
 
 	for (size_t i = 0; i < agent->desired.n_port; i++) {
-		if (!agent->desired.port[i].missing)
+		/* What a VNode lacks, its driver has said. */
+		if (!agent->desired.port[i].missing || agent->desired.port[i].role == SV_ROLE_VNODE)
 			continue;
 		snprintf(text, sizeof(text), "port %s: no such device on this host",
 			 sv_names_get(&agent->names, agent->desired.port[i].name));
@@ -84,7 +85,28 @@ static void report_missing(struct agent *agent)
 	}
 }
 
-static int reconcile_once(struct agent *agent, struct sv_err *err)
+/* VNodes, by their place in the desired state, that an operation failed for. */
+struct trouble {
+	bool vnode[4096];
+	bool more; /* this attempt found another one */
+};
+
+static bool is_about_vnode(const struct sv_op *op)
+{
+	return op->kind == SV_OP_VNODE_DEFINE || op->kind == SV_OP_VNODE_CLONE ||
+	       op->kind == SV_OP_VNODE_UPDATE || op->kind == SV_OP_VNODE_TIER ||
+	       op->kind == SV_OP_VNODE_START;
+}
+
+static void blame(struct trouble *trouble, const struct sv_op *op)
+{
+	if (!is_about_vnode(op) || op->index[0] >= sizeof(trouble->vnode))
+		return;
+	trouble->more = !trouble->vnode[op->index[0]];
+	trouble->vnode[op->index[0]] = true;
+}
+
+static int attempt(struct agent *agent, struct trouble *trouble, struct sv_err *err)
 {
 	struct sv_host_state actual = { .names = &agent->names };
 	struct sv_plan plan = { 0 };
@@ -98,16 +120,36 @@ static int reconcile_once(struct agent *agent, struct sv_err *err)
 	rc = compile(agent, &agent->desired, agent->net, err);
 	if (rc)
 		return rc;
+	for (size_t i = 0; i < agent->desired.n_vnode && i < sizeof(trouble->vnode); i++)
+		agent->desired.vnode[i].left_out = trouble->vnode[i];
 	rc = sv_gate_set_tiers(agent, &agent->desired);
 	if (!rc)
 		rc = make_plan(agent, &plan, &agent->desired, &actual, err);
 	if (!rc)
 		rc = sv_apply_plan(agent, &plan, &agent->desired, &actual, &done, err);
+	if (rc && done < plan.n)
+		blame(trouble, &plan.op[done]);
 	if (plan.n)
 		sv_log_info("revision %llu: %zu of %zu operations done",
 			    (unsigned long long)agent->revision, done, plan.n);
 	sv_plan_fini(&plan);
 	sv_host_state_fini(&actual);
+	return rc;
+}
+
+/* A shadow or a guest that cannot be made must not keep production from what it needs. */
+static int reconcile_once(struct agent *agent, struct sv_err *err)
+{
+	struct trouble trouble = { 0 };
+	int rc;
+
+	for (;;) {
+		trouble.more = false;
+		rc = attempt(agent, &trouble, err);
+		if (!trouble.more)
+			break;
+		sv_report_error(agent, err->text);
+	}
 	report_missing(agent);
 	return rc;
 }

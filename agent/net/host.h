@@ -38,6 +38,9 @@ struct sv_host_vnode {
 	enum sv_vnode_state state; /* desired: RUNNING */
 	char clone_vnet[SV_NAME]; /* desired: make it from this VNode, "" = from its spec */
 	char clone_name[SV_NAME];
+	/* desired: it cannot be made or changed now. It stays as it is, the rest goes on: what is
+	 * not there of it is `missing`. */
+	bool left_out;
 };
 
 struct sv_host_attach {

@@ -205,7 +205,7 @@ static void vnodes_new(struct planner *p, bool clones)
 		const struct sv_host_vnode *want = &p->want->vnode[i];
 		const struct sv_vnode_spec *spec = &want->spec;
 
-		if (find_vnode(p->have, want) || is_clone(p, want) != clones)
+		if (want->left_out || find_vnode(p->have, want) || is_clone(p, want) != clones)
 			continue;
 		if (clones)
 			op_index(p,
@@ -266,7 +266,7 @@ static void vnodes_update(struct planner *p, bool late)
 		const struct sv_host_vnode *want = &p->want->vnode[i];
 		const struct sv_host_vnode *have = find_vnode(p->have, want);
 
-		if (!have || !differs(p, want, have))
+		if (want->left_out || !have || !differs(p, want, have))
 			continue;
 		if (late != (updates_late(p, want) && !gains_xdp(p, want)))
 			continue;
@@ -284,7 +284,7 @@ static void vnodes_tier(struct planner *p)
 		const struct sv_vnode_spec *want = &p->want->vnode[i].spec;
 		const struct sv_host_vnode *have = find_vnode(p->have, &p->want->vnode[i]);
 
-		if (have && have->spec.tier != want->tier)
+		if (!p->want->vnode[i].left_out && have && have->spec.tier != want->tier)
 			op_index(p,
 				 op_new(p, SV_OP_VNODE_TIER, "%s/%s to %s", want->vnet, want->name,
 					tiers[want->tier]),
@@ -299,7 +299,7 @@ static void vnodes_start(struct planner *p)
 		const struct sv_host_vnode *want = &p->want->vnode[i];
 		const struct sv_host_vnode *have = find_vnode(p->have, want);
 
-		if (!want->spec.program)
+		if (want->left_out || !want->spec.program)
 			continue;
 		if (!have || have->state == SV_VNODE_DEFINED || have->state == SV_VNODE_FAILED)
 			op_index(p,

@@ -71,6 +71,32 @@ static void drop_missing(struct sv_host_state *desired)
 	}
 }
 
+static void drop_sessions(struct sv_host_state *desired)
+{
+	size_t n = 0;
+
+	for (size_t s = 0; s < desired->n_session; s++)
+		if (!is_missing(desired, desired->session[s].val.ifindex))
+			desired->session[n++] = desired->session[s];
+	desired->n_session = n;
+}
+
+/* Nobody makes the ports of a VNode that is left out. */
+static void leave_out(struct sv_host_state *desired)
+{
+	for (size_t n = 0; n < desired->n_vnode; n++) {
+		const struct sv_vnode_spec *spec = &desired->vnode[n].spec;
+
+		for (size_t i = 0; desired->vnode[n].left_out && i < spec->n_iface; i++) {
+			__u32 name = sv_names_find(desired->names, spec->iface[i].port);
+
+			for (size_t p = 0; p < desired->n_port; p++)
+				if (desired->port[p].name == name)
+					desired->port[p].made = false;
+		}
+	}
+}
+
 static void find_missing(struct sv_host_state *desired, const struct sv_host_state *actual)
 {
 	bool any = false;
@@ -81,8 +107,10 @@ static void find_missing(struct sv_host_state *desired, const struct sv_host_sta
 		port->missing = !port->made && !device_exists(actual, port->name);
 		any |= port->missing;
 	}
-	if (any)
-		drop_missing(desired);
+	if (!any)
+		return;
+	drop_missing(desired);
+	drop_sessions(desired);
 }
 
 /* ---- numbers
@@ -167,6 +195,7 @@ int sv_host_resolve(struct sv_host_state *desired, const struct sv_host_state *a
 
 	if (!taken)
 		return sv_err_set(err, -ENOMEM, "out of memory");
+	leave_out(desired);
 	find_missing(desired, actual);
 	keep_ids(desired, actual, taken);
 	rc = new_ids(desired, taken, err);

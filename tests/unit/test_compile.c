@@ -596,6 +596,54 @@ static void missing_trunk_is_left_out(void **state)
 	cJSON_Delete(doc);
 }
 
+static bool is_gone(const struct sv_host_state *host, __u32 name)
+{
+	for (size_t p = 0; p < host->n_port; p++)
+		if (host->port[p].name == name)
+			return host->port[p].missing;
+	return true;
+}
+
+/* What cannot be made is left out, and production has all that it had without it. */
+static void vnode_in_trouble_is_left_out(void **state)
+{
+	cJSON *doc = example_doc("{}");
+	struct sv_host_state host = { 0 }, none = { 0 };
+	struct sv_plan plan = { 0 };
+	struct sv_names names = { 0 };
+	struct sv_err err = { 0 };
+	size_t attached = 0;
+
+	(void)state;
+	add_shadow(doc, "B", "A", NULL);
+	add_session(doc, "moni", "A", "both", "entry", NULL);
+	compile_doc(&host, &names, doc, "host1");
+	host.names = none.names = &names;
+	for (size_t p = 0; p < host.n_port; p++)
+		host.port[p].made = true;
+	for (size_t n = 0; n < host.n_vnode; n++)
+		host.vnode[n].left_out = strcmp(host.vnode[n].spec.vnet, "A") != 0;
+	must(sv_host_resolve(&host, &none, &err), &err);
+	assert_int_equal(host.n_session, 0);
+	for (size_t i = 0; i < host.n_attach; i++) {
+		const struct sv_attach_spec *spec = &host.attach[i].spec;
+
+		attached += !strcmp(host.attach[i].vnet, "A");
+		for (size_t f = 0; f < spec->n_fan; f++)
+			for (__u32 d = 0; d < spec->fan[f].n; d++)
+				assert_false(is_gone(&host, spec->fan[f].dest[d].ifindex));
+	}
+	assert_true(attached > 2);
+	must(sv_plan_make(&plan, &host, &none, &err), &err);
+	for (size_t i = 0; i < plan.n; i++)
+		if (plan.op[i].kind <= SV_OP_VNODE_START && plan.op[i].kind != SV_OP_GATE_HOLD)
+			assert_string_equal(host.vnode[plan.op[i].index[0]].spec.vnet, "A");
+	sv_plan_fini(&plan);
+	sv_host_state_fini(&host);
+	sv_names_fini(&names);
+	cJSON_Delete(doc);
+}
+
 static void unknown_host(void **state)
 {
 	cJSON *doc = example_doc("{}");
@@ -629,6 +677,7 @@ int main(void)
 		cmocka_unit_test(five_sessions_are_refused),
 		cmocka_unit_test(ids_stay),
 		cmocka_unit_test(exits_never_change_in_place),
+		cmocka_unit_test(vnode_in_trouble_is_left_out),
 		cmocka_unit_test(missing_trunk_is_left_out),
 		cmocka_unit_test(unknown_host),
 	};

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Orders and changes that meet a host which was away, made anew, or in trouble."""
-import copy
 import json
 import os
 
@@ -71,3 +70,21 @@ def put_back(topo):
     first.svnet("flip", "web", "--to", "B")
     live_is(topo, "B")
     heard_is(topo, "B")
+
+
+@scenario("orders: a shadow that cannot be made keeps production from nothing", Three)
+def trouble(topo):
+    first = topo.hosts[0]
+    bad = {"vnodes": {"r1": {"nftables": "this is no ruleset"}}}
+    code, _, text = first.try_svnet("shadow", "start", "B", "--of", "A", "--override",
+                                    topo.write(bad, "bad.json"))
+    need(code == 1 and "B/r1" in text and "nftables" in text,
+         f"a shadow with a bad ruleset: exit {code}: {text}")
+    made_anew(first)
+    topo.ready()
+    need(first.group("web")["live"] == "A", "A is not heard again")
+    need(any("B/r1" in e for e in first.status()["errors"]), "the trouble is not said any more")
+    good = {"vnodes": {"r1": {"nftables": "table inet f { }"}}}
+    first.svnet("shadow", "update", "B", "--override", topo.write(good, "good.json"))
+    first.svnet("flip", "web", "--to", "B")
+    live_is(topo, "B")
