@@ -77,6 +77,9 @@ int sv_ns_socket(int netns, int family, int type, int protocol);
  * status as -EIO; `out` (may be NULL) gets its output, `complaint` its standard error.
  */
 int sv_ns_run(int netns, char *const argv[], const char *input, char **out, char **complaint);
+/* -ETIMEDOUT after `ms` (sv_ns_run: 20 s): it is killed then, and the complaint says so. */
+int sv_ns_run_for(int netns, char *const argv[], const char *input, char **out, char **complaint,
+		  int ms);
 
 /* ---- keeper.c
  * ------------------------------------------------------------------------------------ */

@@ -2,14 +2,18 @@
 /* Working inside another network namespace. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "netns.h"
+
+enum { PATIENCE_MS = 20000 };
 
 int sv_ns_enter(struct sv_ns_guard *guard, int netns)
 {
@@ -93,13 +97,46 @@ static void __attribute__((noreturn)) run_child(int netns, char *const argv[], c
 	_exit(127);
 }
 
+/* 0: it has ended. A tool that waits for something, a name server for one, is not waited for. */
+static int wait_end(pid_t pid, int ms, int *status)
+{
+	_cleanup_close_ int fd = syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n, rc = 0;
+
+	do
+		n = fd < 0 ? 1 : poll(&p, 1, ms);
+	while (n < 0 && errno == EINTR);
+	if (!n) {
+		kill(pid, SIGKILL);
+		rc = -ETIMEDOUT;
+	}
+	while (waitpid(pid, status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return rc;
+}
+
+static char *late_text(char *const argv[], int ms)
+{
+	char *text;
+
+	return asprintf(&text, "%s did not end in %d ms", argv[0], ms) < 0 ? NULL : text;
+}
+
 int sv_ns_run(int netns, char *const argv[], const char *input, char **out, char **complaint)
+{
+	return sv_ns_run_for(netns, argv, input, out, complaint, PATIENCE_MS);
+}
+
+int sv_ns_run_for(int netns, char *const argv[], const char *input, char **out, char **complaint,
+		  int ms)
 {
 	_cleanup_close_ int in_fd = memory_file(input);
 	_cleanup_close_ int out_fd = memory_file(NULL);
 	_cleanup_close_ int err_fd = memory_file(NULL);
 	int fds[3] = { in_fd, out_fd, err_fd };
-	int status;
+	int status, rc;
 	pid_t pid;
 
 	if (in_fd < 0 || out_fd < 0 || err_fd < 0)
@@ -109,12 +146,12 @@ int sv_ns_run(int netns, char *const argv[], const char *input, char **out, char
 		return -errno;
 	if (pid == 0)
 		run_child(netns, argv, fds);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
+	rc = wait_end(pid, ms, &status);
 	if (out)
 		*out = take_text(out_fd);
 	if (complaint)
-		*complaint = take_text(err_fd);
+		*complaint = rc == -ETIMEDOUT ? late_text(argv, ms) : take_text(err_fd);
+	if (rc)
+		return rc;
 	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
 }

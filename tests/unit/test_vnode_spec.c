@@ -183,13 +183,28 @@ static void test_drivers(void **state)
 	assert_null(sv_vnode_driver_find("xen"));
 }
 
+/* A tool that hangs must not hang the agent. */
+static void test_tool_that_hangs(void **state)
+{
+	char *hang[] = { "sleep", "60", NULL }, *fails[] = { "cat", "/nowhere", NULL };
+	char *text = NULL;
+
+	(void)state;
+	assert_int_equal(sv_ns_run_for(-1, hang, NULL, NULL, &text, 100), -ETIMEDOUT);
+	assert_string_equal(text, "sleep did not end in 100 ms");
+	free(text);
+	assert_int_equal(sv_ns_run(-1, fails, NULL, NULL, &text), -EIO);
+	assert_non_null(strstr(text, "/nowhere"));
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_bad_text),
-		cmocka_unit_test(test_sysctl_path), cmocka_unit_test(test_line_dev),
-		cmocka_unit_test(test_check),	    cmocka_unit_test(test_names),
-		cmocka_unit_test(test_drivers),
+		cmocka_unit_test(test_tool_that_hangs), cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_bad_text),	cmocka_unit_test(test_sysctl_path),
+		cmocka_unit_test(test_line_dev),	cmocka_unit_test(test_check),
+		cmocka_unit_test(test_names),		cmocka_unit_test(test_drivers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
