@@ -174,8 +174,8 @@ int sv_dispatcher_attach(struct sv_plane *plane, const struct sv_record *rec,
 	if (bad(prog))
 		return sv_log_err(err, prog ? libxdp_get_error(prog) : -EINVAL,
 				  "%s: libxdp refuses the program", dev->name);
-	/* libxdp does not read it off an object that somebody else opened; without it, the dispatcher
-	 * is refused on a port with a jumbo MTU. */
+	/* libxdp does not read it off an object that somebody else opened; without it, the
+	 * dispatcher is refused on a port with a jumbo MTU. */
 	rc = xdp_program__set_xdp_frags_support(prog, true);
 	if (rc)
 		return sv_log_err(err, rc, "%s: libxdp refuses the program", dev->name);

@@ -143,7 +143,7 @@ static SV_UNUSED int finish(void **state)
 /* How often, at `cost` seconds a time: 20, or what an emulated machine has patience for. */
 static SV_UNUSED int rounds(double cost)
 {
-	int n = cost < 3 ? 20 : 3;
+	int n = cost < 1 ? 20 : cost < 5 ? 20 / cost : 4;
 
 	if (n < 20)
 		print_message("# %d rounds instead of 20: one takes %.0f s on this machine\n", n,
