@@ -90,7 +90,7 @@ static void fill_fans(struct bench *b, struct sv_attach_spec *spec, const struct
 static int make_ingress(struct bench *b, struct sv_attach_spec *spec, const struct row *row)
 {
 	bool gated = !row->vnode && row->pop; /* a trunk towards an edge of this host */
-	bool single = !row->shadow;
+	bool shared = !gated && row->shadow; /* the edge of a group of one asks no gate */
 
 	spec->key = (struct sv_attach_key){ b->dev[D_IN], row->pop ? IN_VLAN : 0, 0 };
 	spec->val = (struct sv_attach){
@@ -99,13 +99,16 @@ static int make_ingress(struct bench *b, struct sv_attach_spec *spec, const stru
 		.group = GROUP,
 		.role = LIVE_ROLE,
 		.port_role = gated ? SV_ROLE_TRUNK : SV_ROLE_EDGE,
-		.variants = gated || single ? 2 : 3,
+		.variants = gated    ? 2
+			    : shared ? 3
+				     : 1,
 		.bits = row->monitor,
 		.session = { row->monitor ? SESSION : 0 },
-		.flags = (gated ? SV_ATTACH_GATED : SV_ATTACH_LIVE | SV_ATTACH_LEARN) |
-			 (row->xdp ? SV_ATTACH_XDP : 0) | (row->pop ? SV_ATTACH_POP : 0) |
+		.flags = (gated ? SV_ATTACH_GATED : SV_ATTACH_LEARN) |
+			 (shared ? SV_ATTACH_LIVE : 0) | (row->xdp ? SV_ATTACH_XDP : 0) |
+			 (row->pop ? SV_ATTACH_POP : 0) |
 			 (row->vnode || !row->xdp ? 0 : SV_ATTACH_META) |
-			 (single && row->xdp ? SV_ATTACH_SINGLE : 0),
+			 (!shared && row->xdp ? SV_ATTACH_SINGLE : 0),
 	};
 	if (alloc_spec(spec))
 		return -ENOMEM;
@@ -154,9 +157,9 @@ static int make_return(struct bench *b, struct sv_attach_spec *spec, const struc
 		.group = GROUP,
 		.role = LIVE_ROLE,
 		.port_role = to_edge ? SV_ROLE_VNODE : SV_ROLE_EDGE,
-		.variants = 2,
+		.variants = to_edge ? 2 : 1,
 		.flags = fast | (to_edge ? SV_ATTACH_GATED | (row->xdp ? SV_ATTACH_META : 0)
-					 : SV_ATTACH_LIVE | SV_ATTACH_LEARN),
+					 : SV_ATTACH_LEARN),
 	};
 	if (alloc_spec(spec))
 		return -ENOMEM;
