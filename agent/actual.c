@@ -73,13 +73,22 @@ static int add_port(struct reading *r, const struct sv_host_port *port)
 	return 0;
 }
 
+static bool port_is_wanted(const struct reading *r, __u32 name)
+{
+	for (size_t i = 0; i < r->desired->n_port; i++)
+		if (r->desired->port[i].name == name)
+			return true;
+	return false;
+}
+
+/* The pins of a device that is gone are to be detached; unless another one has its number and a
+ * name that is wanted: that one is to be attached. */
 static int add_attached(struct reading *r, const struct sv_port_info *info)
 {
-	struct sv_host_port port = { .role = info->role,
-				     .xdp = info->xdp != SV_XDP_NONE,
-				     .attached = true };
+	struct sv_host_port port = { .role = info->role, .xdp = info->xdp != SV_XDP_NONE };
 
 	port.name = name_of(r, info->ifindex);
+	port.attached = info->ifname[0] || !port_is_wanted(r, port.name);
 	return port.name ? add_port(r, &port) : -ENOMEM;
 }
 

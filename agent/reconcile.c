@@ -167,10 +167,24 @@ static void retry_later(struct agent *agent)
 	uv_timer_start(agent->retry, on_retry, 500u << shift, 0);
 }
 
+/* How many ports have lost their device, which another one with its number would hide. */
+static size_t ports_lost(const struct agent *agent)
+{
+	struct sv_port_info *info = NULL;
+	size_t n = 0, lost = 0;
+
+	if (sv_port_list(agent->plane, &info, &n, NULL))
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		lost += !info[i].ifname[0];
+	free(info);
+	return lost;
+}
+
 /* Our own work makes link events too: only a difference from what we left behind is news. */
 static __u64 ports_now(const struct agent *agent)
 {
-	__u64 hash = 1469598103934665603ULL;
+	__u64 hash = 1469598103934665603ULL ^ ports_lost(agent);
 
 	for (size_t i = 0; i < agent->desired.n_port; i++) {
 		const char *device = sv_names_get(&agent->names, agent->desired.port[i].name);

@@ -70,13 +70,18 @@ static int adopt(struct sv_plane *plane, struct sv_record *rec, const struct sv_
 
 	*found = false;
 	for (size_t i = 0; i < n && !rc; i++) {
+		bool alive;
+
 		if (recs[i].ifindex != dev->ifindex)
 			continue;
-		if (!*found && recs[i].role == role && sv_record_alive(&recs[i], &now)) {
+		alive = sv_record_alive(&recs[i], &now);
+		if (!*found && recs[i].role == role && alive) {
 			*rec = recs[i];
 			*found = true;
 		} else {
-			rc = detach(plane, &recs[i], err);
+			/* It has taken its entries in the fan-outs with it. */
+			rc = alive ? 0 : sv_attach_rebuild(plane, err);
+			rc = rc ?: detach(plane, &recs[i], err);
 		}
 	}
 	return rc;

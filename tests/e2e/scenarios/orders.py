@@ -88,3 +88,17 @@ def trouble(topo):
     first.svnet("shadow", "update", "B", "--override", topo.write(good, "good.json"))
     first.svnet("flip", "web", "--to", "B")
     live_is(topo, "B")
+
+
+@scenario("orders: a device made anew, under its old number on one side, is taken up again", Three)
+def same_number(topo):
+    first, second, _ = topo.hosts
+    first.net.run("ip", "-batch", "-", stdin="\n".join((
+        "link delete t12",
+        f"link add name t12 index {first.net.ifindex('t12')} type veth peer name t21 "
+        f"netns {second.net.name}",
+        "link set t12 up")) + "\n")
+    second.net.run("ip", "link", "set", "t21", "up")
+    topo.ready()
+    for host in (first, second):
+        need(host.plan(topo.write(topo.base_network)) == [], f"{host.name}: something is left to do")
