@@ -8,6 +8,9 @@
 #include "json.h"
 #include "log.h"
 
+/* Answers that wait for a caller who does not read them: more, and he is hung up on. */
+#define QUEUE_MAX (16 << 20)
+
 struct sv_rpc {
 	uv_pipe_t pipe;
 	char path[108];
@@ -72,7 +75,8 @@ static void conn_send(struct sv_conn *conn, char *line)
 	struct answer *answer = calloc(1, sizeof(*answer));
 	uv_buf_t buf;
 
-	if (!line || !answer) {
+	if (!line || !answer ||
+	    uv_stream_get_write_queue_size((uv_stream_t *)&conn->pipe) > QUEUE_MAX) {
 		free(line);
 		free(answer);
 		conn_close(conn);

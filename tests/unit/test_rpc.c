@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -213,6 +214,26 @@ static void test_caller_gone(void **state)
 	sv_call_reply(server->later, cJSON_CreateObject());
 }
 
+/* Who asks and never reads the answers does not get all the daemon's memory. */
+static void test_caller_does_not_read(void **state)
+{
+	struct server *server = *state;
+	static char text[60000];
+	int fd = client(server), i, n;
+	ssize_t sent = 0;
+
+	n = snprintf(text, sizeof(text), "%s,\"params\":{\"a\":\"%050000d\"}}\n",
+		     REQUEST(1, "echo"), 0);
+	for (i = 0; i < 2000 && (sent >= 0 || errno == EAGAIN); i++) {
+		sent = send(fd, text, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		turn(server);
+	}
+	assert_int_equal(sent, -1);
+	assert_int_equal(errno, EPIPE);
+	close(fd);
+	turn(server);
+}
+
 static void test_socket_mode(void **state)
 {
 	struct server *server = *state;
@@ -231,6 +252,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_answer_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_caller_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_caller_does_not_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_socket_mode, setup, teardown),
 	};
 
