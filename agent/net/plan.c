@@ -490,8 +490,8 @@ int sv_plan_make(struct sv_plan *plan, const struct sv_host_state *desired,
 	/* nothing names the old any more: it goes; */
 	sessions_del(&p);
 	ports_attach(&p, true);
+	ports_detach(&p); /* while the devices are there to be found by their names */
 	vnodes_update(&p, true);
-	ports_detach(&p);
 	vnodes_destroy(&p);
 	/* and what is new begins to speak. */
 	ports_up(&p);

@@ -102,3 +102,19 @@ def same_number(topo):
     topo.ready()
     for host in (first, second):
         need(host.plan(topo.write(topo.base_network)) == [], f"{host.name}: something is left to do")
+
+
+@scenario("orders: an interface that goes leaves nothing to do", Three)
+def interface_goes(topo):
+    first, second, _ = topo.hosts
+    net = topo.network()
+    vnet = net["vnets"]["A"]
+    for name in ("r1", "r2"):
+        vnet["vnodes"][name]["interfaces"]["more"] = {}
+    vnet["links"]["more"] = {"ends": ["r1:more", "r2:more"]}
+    topo.apply(net)
+    topo.apply(topo.base_network)
+    for host in (first, second):
+        left = host.plan(topo.write(topo.base_network))
+        need(left == [], f"{host.name}: {left} are left to do")
+    topo.ready()
