@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-.PHONY: test check-unit check-prog check-e2e check-kernel lint tools demo
+.PHONY: test check-unit check-prog check-e2e check-kernel check-mutants lint tools demo
 
 tools: $(TOOLS)
 
@@ -13,6 +13,8 @@ check-e2e: all $(TOOLS) ## whole networks in namespaces
 	@bash tests/run.sh e2e
 check-kernel: $(PROG) ## check-prog on Debian's own kernel, in QEMU
 	@bash tests/kernel/run.sh
+check-mutants: ## take every counter away in turn: a test must fail (half an hour)
+	@/usr/bin/python3 tests/e2e/mutate.py
 lint: ## who includes whom, formatting, one list of everything
 	@bash tests/lint.sh
 

@@ -87,7 +87,7 @@ def sh(tree, *argv, timeout=900):
 
 
 def prog_targets(tree):
-    return [f"build/tests/prog/{n[:-2]}" for n in sorted(os.listdir(f"{tree}/tests/prog"))
+    return [f"{tree}/build/tests/prog/{n[:-2]}" for n in sorted(os.listdir(f"{tree}/tests/prog"))
             if n.startswith("test_") and n.endswith(".c")]
 
 
@@ -98,7 +98,7 @@ def killed_by(tree, prefix, e2e):
     if done.returncode:
         raise SystemExit(f"the mutant does not build:\n{done.stdout[-800:]}{done.stderr[-2000:]}")
     for target in targets:
-        if sh(tree, f"{tree}/{target}").returncode:
+        if sh(tree, target).returncode:
             return os.path.basename(target)
     if not e2e:
         return None
