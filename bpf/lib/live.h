@@ -16,17 +16,25 @@ static __always_inline __u64 sv_live_word(__u32 slot)
 	return word ? *word : 0;
 }
 
+#define SV_LIVE_TRIES 3 /* nobody writes a gate that often */
+
 /* A word that needs the clock or the second slot; verified once, not on every path. */
 __noinline __u32 sv_live_role_slow(__u32 group)
 {
-	__u64 word = sv_live_word(2 * group);
-	__u64 next = 0, now_us = 0;
+	for (int i = 0; i < SV_LIVE_TRIES; i++) {
+		__u64 word = sv_live_word(2 * group);
+		__u64 next = 0, now_us = 0;
 
-	if (sv_gate_asks_next(word))
-		next = sv_live_word(2 * group + 1);
-	if (sv_gate_timed(word) || sv_gate_timed(next))
-		now_us = bpf_ktime_get_boot_ns() / 1000;
-	return sv_gate_decide(word, next, now_us);
+		if (sv_gate_asks_next(word))
+			next = sv_live_word(2 * group + 1);
+		if (sv_gate_timed(word) || sv_gate_timed(next))
+			now_us = bpf_ktime_get_boot_ns() / 1000;
+		/* `next` may be of a later order, whose first word we have not seen: the two
+		 * together would say what nobody ordered. */
+		if (likely(sv_live_word(2 * group) == word))
+			return sv_gate_decide(word, next, now_us);
+	}
+	return SV_GATE_HOLD;
 }
 
 static __always_inline __u32 sv_live_role(__u32 group)
