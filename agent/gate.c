@@ -330,26 +330,48 @@ static int arm(struct agent *agent, const cJSON *record, struct sv_err *err)
 	return 0;
 }
 
-void sv_gate_arm(struct agent *agent)
+/* Unless this host has armed it already. */
+static int arm_new(struct agent *agent, const cJSON *record, struct sv_err *err)
 {
 	cJSON *flips = sv_obj_sub(agent->report, "flips");
+	double id = sv_obj_number(record, "id", 0);
+	int rc;
+
+	if (id <= sv_obj_number(flips, record->string, 0))
+		return 0;
+	rc = arm(agent, record, err);
+	if (rc)
+		return rc;
+	sv_obj_set(flips, record->string, cJSON_CreateNumber(id));
+	sv_report_write(agent);
+	sv_agent_kick(agent, 0); /* tiers follow */
+	return 0;
+}
+
+void sv_gate_arm_early(struct agent *agent)
+{
+	const cJSON *record;
+
+	cJSON_ArrayForEach (record, sv_obj_get(agent->doc, "flips")) {
+		const struct sv_host_group *group = edge_group(agent, record->string);
+
+		if (group && strcmp(sv_obj_string(record, "kind") ?: "", "flip") &&
+		    !sv_gate_is_fresh(agent, group))
+			arm_new(agent, record, NULL);
+	}
+}
+
+void sv_gate_arm(struct agent *agent)
+{
 	struct sv_err err = { 0 };
 	const cJSON *record;
 	char text[600];
 
 	cJSON_ArrayForEach (record, sv_obj_get(agent->doc, "flips")) {
-		double id = sv_obj_number(record, "id", 0);
-
-		if (id <= sv_obj_number(flips, record->string, 0))
+		if (!arm_new(agent, record, &err))
 			continue;
-		if (arm(agent, record, &err)) {
-			snprintf(text, sizeof(text), "gate %s: %s", record->string, err.text);
-			sv_report_error(agent, text);
-			continue;
-		}
-		sv_obj_set(flips, record->string, cJSON_CreateNumber(id));
-		sv_report_write(agent);
-		sv_agent_kick(agent, 0); /* tiers follow */
+		snprintf(text, sizeof(text), "gate %s: %s", record->string, err.text);
+		sv_report_error(agent, text);
 	}
 }
 

@@ -28,6 +28,9 @@ int sv_gate_open(struct agent *agent, const struct sv_host_group *group, struct 
 /* A group that is no longer here: nothing of it leaves, and its slot can be used again. */
 int sv_gate_clear(struct agent *agent, const struct sv_host_group *gone, struct sv_err *err);
 
+/* Arms, of the orders that this host has not armed yet, those that need nothing made first: hold,
+ * rollback and confirm must not wait for a long plan. */
+void sv_gate_arm_early(struct agent *agent);
 /* Arms every order that this host has not armed yet. */
 void sv_gate_arm(struct agent *agent);
 /* The wall clock was stepped: orders for a wall-clock time are armed again. */

@@ -120,6 +120,7 @@ static int attempt(struct agent *agent, struct trouble *trouble, struct sv_err *
 	rc = compile(agent, &agent->desired, agent->net, err);
 	if (rc)
 		return rc;
+	sv_gate_arm_early(agent);
 	for (size_t i = 0; i < agent->desired.n_vnode && i < sizeof(trouble->vnode); i++)
 		agent->desired.vnode[i].left_out = trouble->vnode[i];
 	rc = sv_gate_set_tiers(agent, &agent->desired);

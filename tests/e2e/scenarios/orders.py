@@ -2,6 +2,7 @@
 """Orders and changes that meet a host which was away, made anew, or in trouble."""
 import json
 import os
+import time
 
 from lib.shell import need, wait_for
 from lib.tap import scenario
@@ -118,3 +119,28 @@ def interface_goes(topo):
         left = host.plan(topo.write(topo.base_network))
         need(left == [], f"{host.name}: {left} are left to do")
     topo.ready()
+
+
+@scenario("orders: hold does not wait for a plan that takes long", Three)
+def hold_at_once(topo):
+    start_b(topo)
+    first = topo.hosts[0]
+    # A program that does not end when it is told to: who changes it waits for that.
+    stubborn = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
+    net = topo.network()
+    net["vnets"]["A"]["vnodes"]["r1"]["program"] = stubborn
+    topo.apply(net)
+    time.sleep(0.5)
+    first.kill()
+    other = topo.hosts[2]
+    net["vnets"]["A"]["vnodes"]["r1"]["program"] = stubborn + ["more"]
+    other.try_svnet("hold", "web", "--timeout", "100ms")
+    other.try_svnet("apply", topo.write(net), "--timeout", "100ms")
+    slot = first.gate_slot("e1")
+    began = time.monotonic()
+    first.start(wait=False)
+    wait_for("the hold", lambda: first.gate_words(slot)[0] == 0, 20, 0.02)
+    took = time.monotonic() - began
+    need(took < 3, f"the hold took {took:.1f} s")
+    first.wait()
+    first.svnet("flip", "web", "--to", "A")
