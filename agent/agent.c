@@ -86,6 +86,21 @@ static int make_folder(const char *path, mode_t mode, struct sv_err *err)
 	return 0;
 }
 
+/* Whoever can write there could have us write anywhere, by a link. */
+static int check_folder(const char *path, struct sv_err *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return sv_err_set(err, -errno, "%s: %s", path, strerror(errno));
+	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022))
+		return 0;
+	return sv_err_set(err, -EPERM,
+			  "%s: must be a folder of user %u in which nobody else can write: change "
+			  "that, or choose another --run",
+			  path, geteuid());
+}
+
 static int make_folders(struct agent *agent, struct sv_err *err)
 {
 	const struct sv_agent_options *opt = &agent->opt;
@@ -101,6 +116,8 @@ static int make_folders(struct agent *agent, struct sv_err *err)
 	rc = make_folder(opt->run, 0755, err);
 	if (!rc)
 		rc = make_folder(agent->run_dir, 0755, err);
+	if (!rc)
+		rc = check_folder(agent->run_dir, err);
 	return rc ? rc : make_folder(agent->log_dir, 0755, err);
 }
 
