@@ -107,10 +107,17 @@ include packages.mk
 include tests/tests.mk
 include bench/bench.mk
 
-.PHONY: help clean fmt
+PREFIX ?= /usr
+UNIT_DIR ?= /lib/systemd/system
+
+.PHONY: help clean fmt install
+install: all ## svnetd, svnet, svnet-vinit and the systemd unit (DESTDIR=, PREFIX=/usr)
+	$(Q)install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNIT_DIR)
+	$(Q)install -m 755 $(BINARIES) $(DESTDIR)$(PREFIX)/sbin
+	$(Q)install -m 644 agent/svnetd.service $(DESTDIR)$(UNIT_DIR)
 fmt: ## format the C sources
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 clean: ## remove build/
 	$(Q)rm -rf $(B)
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
