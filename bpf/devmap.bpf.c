@@ -11,6 +11,7 @@ int sv_egress(struct xdp_md *ctx)
 	struct sv_meta *meta = (void *)(long)ctx->data_meta;
 	struct sv_port_key key = { .ifindex = ctx->egress_ifindex };
 	const struct sv_port *port;
+	struct sv_port how;
 	__u8 flags, pcp_dei;
 
 	if (unlikely((void *)(meta + 1) > (void *)(long)ctx->data || meta->magic != SV_META_MAGIC))
@@ -26,9 +27,12 @@ int sv_egress(struct xdp_md *ctx)
 		return sv_guard_drop(key.ifindex, key.attach);
 	}
 	port = bpf_map_lookup_elem(&sv_port, &key);
-	if (unlikely(!port || !sv_guard_allows(port, flags & SV_META_OPEN)))
+	if (unlikely(!port))
 		return sv_guard_drop(key.ifindex, key.attach);
-	if (port->flags & SV_PORT_PUSH && unlikely(sv_guard_push(ctx, port->vlan, pcp_dei)))
+	how = sv_exit_read(port);
+	if (unlikely(!sv_guard_xdp_allows(ctx, how, flags)))
+		return sv_guard_drop(key.ifindex, key.attach);
+	if (how.flags & SV_PORT_PUSH && unlikely(sv_guard_push(ctx, how.vlan, pcp_dei)))
 		return sv_guard_drop(key.ifindex, key.attach);
 	return XDP_PASS;
 }

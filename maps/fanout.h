@@ -50,6 +50,7 @@ SV_ASSERT_SIZE(sv_dests, 8 + 8 * SV_DEST_MAX);
 enum {
 	SV_META_OPEN = 1 << 0, /* the gate said yes, or the attachment does not ask one */
 	SV_META_REPLY = 1 << 1, /* the neighbour proxy's: leaves only by the port it came in by */
+	SV_META_KEPT = 1 << 2, /* the outermost tag is the VNet's own, left in place */
 };
 
 struct sv_meta {

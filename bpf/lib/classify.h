@@ -45,6 +45,14 @@ static __always_inline void sv_pass_count(const struct sv_pass *p, enum sv_reaso
 	sv_count_add(&p->row->r[reason], &p->w);
 }
 
+/* What the guard has to know of the frame: SV_META_* flags. */
+static __always_inline __u8 sv_pass_meta(const struct sv_pass *p)
+{
+	__u8 kept = p->f.vlan && !(p->a->flags & SV_ATTACH_POP) ? SV_META_KEPT : 0;
+
+	return kept | (p->way.open ? SV_META_OPEN : 0);
+}
+
 /* Learns from the frame and chooses its way; p->way.member is SV_SWITCH_HAIRPIN for a hairpin. */
 static __always_inline void sv_pass_choose(struct sv_pass *p, const void *data, const void *end)
 {

@@ -14,7 +14,7 @@
 struct sv_tc_walk {
 	struct sv_weight w;
 	__u32 attach; /* sv_attach.id */
-	__u32 open; /* the gate said yes, or was not asked */
+	__u32 meta; /* SV_META_*, as XDP would tell the guard */
 	__u32 keep; /* the frame is still needed afterwards, and only sessions get it */
 	__u32 pcp_dei; /* of the tag that was popped */
 	__u32 left; /* bits of the mask that no destination has taken yet */
@@ -41,7 +41,7 @@ static __always_inline __u32 sv_tc_send(struct __sk_buff *skb, const struct sv_d
 	if (k->broken)
 		return SV_REASON_TAG_FAIL;
 	if (d->flags & SV_DEST_GUARDED)
-		how = sv_guard_tc(d->ifindex, k->attach, d->nth, k->open);
+		how = sv_guard_tc(skb, d->ifindex, k->attach, d->nth, k->meta);
 	if (how & SV_TC_REFUSED)
 		return SV_REASON_TX_FAIL;
 	if (how & SV_TC_PUSH &&
@@ -157,7 +157,7 @@ static __always_inline void sv_tc_begin(struct sv_tc_walk *k, const struct sv_pa
 	*k = (struct sv_tc_walk){
 		.w = p->w,
 		.attach = p->a->id,
-		.open = p->way.open,
+		.meta = sv_pass_meta(p),
 		.keep = keep,
 		.pcp_dei = sv_tc_pops(p) ? sv_pcp_dei(p->f.tci) : 0,
 		.left = mask,

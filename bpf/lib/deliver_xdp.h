@@ -106,8 +106,7 @@ static __always_inline int sv_xdp_shape(struct xdp_md *ctx, const struct sv_pass
 		return -1;
 	if (!(flags & SV_ATTACH_META))
 		return 0;
-	return sv_xdp_meta(ctx, p->a->id, p->way.open ? SV_META_OPEN : 0,
-			   popped ? sv_pcp_dei(p->f.tci) : 0);
+	return sv_xdp_meta(ctx, p->a->id, sv_pass_meta(p), popped ? sv_pcp_dei(p->f.tci) : 0);
 }
 
 /* Production and all copies at once: the fan-out of (attachment, member, variant, mask). */

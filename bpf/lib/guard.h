@@ -3,14 +3,18 @@
 #define SV_BPF_GUARD_H
 
 #include "event.h"
+#include "exit.h"
 
 #include "maps/attach.bpf.h"
 
-/* May a frame leave by an exit, `open` being the gate's yes? No exit at all is the caller's to
- * check. */
-static __always_inline int sv_guard_allows(const struct sv_port *port, int open)
+/* Is `vid` outside of an edge somebody's own VLAN? From sv_exit_vid(). */
+static __always_inline int sv_guard_hops(__u32 ifindex, int vid)
 {
-	return open || !(port->flags & SV_PORT_GATED);
+	struct sv_attach_key key = { .ifindex = ifindex, .vlan = vid };
+
+	if (likely(!vid))
+		return 0;
+	return vid < 0 || bpf_map_lookup_elem(&sv_attach, &key);
 }
 
 #endif

@@ -11,18 +11,31 @@ enum {
 	SV_TC_REFUSED = 1 << 17,
 };
 
-static __noinline __u32 sv_guard_tc(__u32 ifindex, __u32 attach, __u32 nth, __u32 open)
+static __always_inline int sv_guard_tc_allows(struct __sk_buff *skb, __u32 ifindex,
+					      struct sv_port how, __u32 meta)
+{
+	if (!sv_exit_opens(how, meta))
+		return 0;
+	return !sv_exit_bare(how, meta) ||
+	       !sv_guard_hops(ifindex, sv_exit_vid_beside(skb->vlan_present, skb->vlan_proto,
+							  skb->vlan_tci));
+}
+
+/* `meta`: SV_META_* of the frame. */
+static __noinline __u32 sv_guard_tc(struct __sk_buff *skb, __u32 ifindex, __u32 attach, __u32 nth,
+				    __u32 meta)
 {
 	struct sv_port_key key = { .ifindex = ifindex, .attach = attach, .nth = nth };
 	const struct sv_port *port = bpf_map_lookup_elem(&sv_port, &key);
+	struct sv_port how = {};
 
-	if (!port || !sv_guard_allows(port, open)) {
+	if (port)
+		how = sv_exit_read(port);
+	if (!port || !sv_guard_tc_allows(skb, ifindex, how, meta)) {
 		sv_event_guard(ifindex, attach);
 		return SV_TC_REFUSED;
 	}
-	if (port->flags & SV_PORT_PUSH)
-		return SV_TC_PUSH | port->vlan;
-	return 0;
+	return how.flags & SV_PORT_PUSH ? SV_TC_PUSH | how.vlan : 0;
 }
 
 #endif

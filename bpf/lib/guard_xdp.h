@@ -16,6 +16,15 @@ static __noinline int sv_guard_drop(__u32 ifindex, __u32 attach)
 	return XDP_DROP;
 }
 
+static __always_inline int sv_guard_xdp_allows(struct xdp_md *ctx, struct sv_port how, __u32 meta)
+{
+	if (unlikely(!sv_exit_opens(how, meta)))
+		return 0;
+	return !sv_exit_bare(how, meta) ||
+	       !sv_guard_hops(ctx->egress_ifindex,
+			      sv_exit_vid((void *)(long)ctx->data, (void *)(long)ctx->data_end));
+}
+
 /* Puts the VNet's tag in: the addresses move down by four bytes. 0 or -errno. */
 static __always_inline int sv_guard_push(struct xdp_md *ctx, __u16 vlan, __u8 pcp_dei)
 {

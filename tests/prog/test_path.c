@@ -65,6 +65,10 @@ struct row {
 		uint16_t max_len;
 		bool set;
 	} session[4]; /* numbers 1 … 4 */
+	struct {
+		uint8_t port;
+		uint16_t vlan;
+	} other; /* a VNet of others, on another port than p0 */
 	uint8_t fdb_b; /* the member behind which B is */
 	bool neigh; /* 10.0.0.1 and fe80::1 are known at the edge */
 	uint8_t dead; /* the port that is down while the row runs; 9 = p0 is no port of its own
@@ -476,6 +480,59 @@ static const struct row rows[] = {
 	  .exit = { EXIT(1, 0, SV_PORT_GATED) }, .xdp = V_REDIRECT, .tc = V_REDIRECT,
 	  .out = { { 1, {} } }, .want = { A(RECEIVED, 1), A(FORWARDED, 1) }, .events = 1 },
 
+/* ---- a tag of the sender's at an edge that adds none ---- */
+#define BARE_WITH(f) GATED_WITH(SV_ATTACH_META | SV_ATTACH_SINGLE | (f))
+#define BARE_ATT BARE_WITH(0)
+#define BARE_WAY .gate = { 0, ROLE, ROLE }, .fan = { { 1, { GUARDED(1) } } }
+#define BARE_EXIT EXIT(1, 0, SV_PORT_GATED)
+	{ "edge: a VLAN of others behind it is not for the sender to choose", VIA_XDP,
+	  SV_ROLE_VNODE, 0, .att = { BARE_ATT }, BARE_WAY, .exit = { BARE_EXIT },
+	  .other = { 1, 30 }, .in = { VID(0x601e) }, .xdp = V_REDIRECT,
+	  .want = { A(RECEIVED, 1), A(FORWARDED, 1), D(1, GUARD, 1) }, .events = 2 },
+	{ "edge: a VLAN of others behind it is not for the sender to choose, at TC", VIA_TC,
+	  SV_ROLE_VNODE, 0, .att = { BARE_ATT }, BARE_WAY, .exit = { BARE_EXIT },
+	  .other = { 1, 30 }, .in = { VID(0x601e) }, .tc = V_DROP,
+	  .want = { A(RECEIVED, 1), A(TX_FAIL, 1), D(1, GUARD, 1) }, .events = 2 },
+	{ "edge: nor by a tag behind the one that was popped", VIA_XDP, SV_ROLE_TRUNK, 5,
+	  .att = { BARE_WITH(SV_ATTACH_POP) }, BARE_WAY, .exit = { BARE_EXIT }, .other = { 1, 77 },
+	  .in = { BODY_QINQ, VID(5) }, .xdp = V_REDIRECT,
+	  .want = { A(RECEIVED, 1), A(FORWARDED, 1), D(1, GUARD, 1) }, .events = 2 },
+	{ "edge: nor by a tag behind the one that was popped, at TC", VIA_TC, SV_ROLE_TRUNK, 5,
+	  .att = { BARE_WITH(SV_ATTACH_POP) }, BARE_WAY, .exit = { BARE_EXIT }, .other = { 1, 77 },
+	  .in = { BODY_QINQ, VID(5) }, .tc = V_DROP,
+	  .want = { A(RECEIVED, 1), A(TX_FAIL, 1), D(1, GUARD, 1) }, .events = 2 },
+	{ "edge: a VLAN that is nobody's there", VIA_BOTH, SV_ROLE_VNODE, 0, .att = { BARE_ATT },
+	  BARE_WAY, .exit = { BARE_EXIT }, .other = { 1, 31 }, .in = { VID(0x601e) },
+	  .xdp = V_REDIRECT, .tc = V_REDIRECT, .out = { { 1, { VID(0x601e) } } },
+	  .want = { A(RECEIVED, 1), A(FORWARDED, 1) }, .events = 1 },
+	{ "edge: a VLAN that is somebody's at another port", VIA_BOTH, SV_ROLE_VNODE, 0,
+	  .att = { BARE_ATT }, BARE_WAY, .exit = { BARE_EXIT }, .other = { 2, 30 },
+	  .in = { VID(30) }, .xdp = V_REDIRECT, .tc = V_REDIRECT, .out = { { 1, { VID(30) } } },
+	  .want = { A(RECEIVED, 1), A(FORWARDED, 1) }, .events = 1 },
+	{ "edge: untagged, beside others", VIA_BOTH, SV_ROLE_VNODE, 0, .att = { BARE_ATT },
+	  BARE_WAY, .exit = { BARE_EXIT }, .other = { 1, 30 }, .in = {}, .xdp = V_REDIRECT,
+	  .tc = V_REDIRECT, .out = { { 1, {} } }, .want = { A(RECEIVED, 1), A(FORWARDED, 1) },
+	  .events = 1 },
+	{ "edge: a priority tag is in the untagged VLAN", VIA_BOTH, SV_ROLE_VNODE, 0,
+	  .att = { BARE_ATT }, BARE_WAY, .exit = { BARE_EXIT }, .other = { 1, 0 },
+	  .in = { VID(0xa000) }, .xdp = V_REDIRECT, .tc = V_REDIRECT,
+	  .out = { { 1, { VID(0xa000) } } }, .want = { A(RECEIVED, 1), A(FORWARDED, 1) },
+	  .events = 1 },
+	{ "edge: 802.1ad VID 30 is not VLAN 30", VIA_BOTH, SV_ROLE_VNODE, 0, .att = { BARE_ATT },
+	  BARE_WAY, .exit = { BARE_EXIT }, .other = { 1, 30 }, .in = { .tpid = 0x88a8, .tci = 30 },
+	  .xdp = V_REDIRECT, .tc = V_REDIRECT, .out = { { 1, { .tpid = 0x88a8, .tci = 30 } } },
+	  .want = { A(RECEIVED, 1), A(FORWARDED, 1) }, .events = 1 },
+	{ "edge: within the tag that is pushed", VIA_BOTH, SV_ROLE_VNODE, 0, .att = { BARE_ATT },
+	  BARE_WAY, .exit = { EXIT(1, 9, SV_PORT_GATED | SV_PORT_PUSH) }, .other = { 1, 77 },
+	  .in = { BODY_QINQ }, .xdp = V_REDIRECT, .tc = V_REDIRECT,
+	  .out = { { 1, { BODY_QINQ, VID(9) } } }, .want = { A(RECEIVED, 1), A(FORWARDED, 1) },
+	  .events = 1 },
+	{ "edge: the VNet's own tag, kept from the trunk", VIA_BOTH, SV_ROLE_TRUNK, 30,
+	  .att = { BARE_ATT }, BARE_WAY, .exit = { BARE_EXIT }, .other = { 1, 30 },
+	  .in = { VID(0x601e) }, .xdp = V_REDIRECT, .tc = V_REDIRECT,
+	  .out = { { 1, { VID(0x601e) } } }, .want = { A(RECEIVED, 1), A(FORWARDED, 1) },
+	  .events = 1 },
+
 /* ---- switching ---- */
 #define FDB_ATT .flags = XF | SV_ATTACH_FDB, .members = 3, .member = 1
 #define FDB_GATED                                                                                  \
@@ -761,6 +818,14 @@ static void set_self(bool in, enum sv_port_role role)
 		dp_set(DP_MAP(&dp, sv_self), &lab.p[0], &val);
 }
 
+static void set_other(const struct row *r)
+{
+	struct sv_attach_key key = { .ifindex = lab.p[r->other.port], .vlan = r->other.vlan };
+	struct sv_attach a = { .id = ID + 1, .variants = 1, .port_role = SV_ROLE_EDGE };
+
+	dp_set(DP_MAP(&dp, sv_attach), &key, &a);
+}
+
 static void set_up(const struct row *r)
 {
 	struct sv_attach_key key = { .ifindex = lab.p[0], .vlan = r->vlan };
@@ -798,6 +863,8 @@ static void set_up(const struct row *r)
 	a.port_role = r->role;
 	if (!r->none)
 		dp_set(DP_MAP(&dp, sv_attach), &key, &a);
+	if (r->other.port)
+		set_other(r);
 	dp_gate(&dp, 2 * GROUP + 1, word(&r->next));
 	dp_gate(&dp, 2 * GROUP, word(&r->gate));
 	set_self(r->dead != 9, r->role);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "bpf/lib/exit.h"
 #include "bpf/lib/gate.h"
 #include "bpf/lib/neigh.h"
 #include "bpf/lib/parse.h"
@@ -294,6 +295,66 @@ static void test_way_segment(void **state)
 	assert_int_equal(sv_way_choose(&a, 0, 2).muted, 0);
 }
 
+/* ---- exit ---- */
+
+/* Every exit against every frame: the gate's yes, and whose tag may be outermost. */
+static void test_exit(void **state)
+{
+	(void)state;
+	for (int flags = 0; flags < 4; flags++) {
+		for (int meta = 0; meta < 8; meta++) {
+			_Alignas(4) struct sv_port row = { .vlan = 0xabc, .flags = flags };
+			struct sv_port how = sv_exit_read(&row);
+			int gated = flags & SV_PORT_GATED, push = flags & SV_PORT_PUSH;
+
+			assert_int_equal(how.vlan, 0xabc);
+			assert_int_equal(how.flags, flags);
+			assert_int_equal(sv_exit_opens(how, meta), !gated || meta & SV_META_OPEN);
+			assert_int_equal(sv_exit_bare(how, meta),
+					 gated && !push && !(meta & SV_META_KEPT));
+		}
+	}
+}
+
+static const struct exit_case {
+	const char *desc;
+	struct pkt pkt;
+	uint32_t cut;
+	int vid;
+} exits[] = {
+	{ "untagged", {}, 99, 0 },
+	{ "a header alone", {}, 14, 0 },
+	{ "less than a header", {}, 13, -1 },
+	{ "a tag", { .tpid = 0x8100, .tci = 0xf01e }, 99, 30 },
+	{ "a tag and no more", { .tpid = 0x8100, .tci = 30 }, 18, 30 },
+	{ "a cut tag", { .tpid = 0x8100, .tci = 30 }, 17, -1 },
+	{ "a tag's type", { .tpid = 0x8100, .tci = 30 }, 14, -1 },
+	{ "the highest VID", { .tpid = 0x8100, .tci = 0xffff }, 99, 4095 },
+	{ "priority tag", { .tpid = 0x8100, .tci = 0xf000 }, 99, 0 },
+	{ "802.1ad", { .tpid = 0x88a8, .tci = 30 }, 99, 0 },
+	{ "the outer of two", { .body = BODY_QINQ, .tpid = 0x8100, .tci = 30 }, 99, 30 },
+	{ "VID 0 hides another", { .body = BODY_QINQ, .tpid = 0x8100 }, 99, 0 },
+};
+
+static void test_exit_vid(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(exits) / sizeof(exits[0]); i++) {
+		const struct exit_case *c = &exits[i];
+		uint32_t len;
+		uint8_t *bytes = frame(&c->pkt, c->cut, &len);
+
+		if (sv_exit_vid(bytes, bytes + len) != c->vid)
+			fail_msg("%s", c->desc);
+		free(bytes);
+		if (c->vid >= 0)
+			assert_int_equal(sv_exit_vid_beside(!!c->pkt.tpid, htons(c->pkt.tpid),
+							    c->pkt.tci),
+					 c->vid);
+	}
+	assert_int_equal(sv_exit_vid_beside(0, htons(0x8100), 30), 0);
+}
+
 /* ---- select ---- */
 
 static void test_select(void **state)
@@ -476,6 +537,7 @@ int main(void)
 		cmocka_unit_test(test_tci),	      cmocka_unit_test(test_gate),
 		cmocka_unit_test(test_gate_needs),    cmocka_unit_test(test_way_gated),
 		cmocka_unit_test(test_way_live),      cmocka_unit_test(test_way_segment),
+		cmocka_unit_test(test_exit),	      cmocka_unit_test(test_exit_vid),
 		cmocka_unit_test(test_select),	      cmocka_unit_test(test_neigh_lengths),
 		cmocka_unit_test(test_neigh_answers), cmocka_unit_test(test_neigh_answer_cut),
 		cmocka_unit_test(test_neigh_options), cmocka_unit_test(test_mac),
