@@ -455,7 +455,7 @@ def ratio(over, under):
     return statistics.median([a / b for a, b in zip(over, under)]) if over and under else None
 
 
-def show9(res):
+def targets(res):
     """name, what was seen, "at least" or "at most", target"""
     k = res.kpps
     yield "xdp wire / bridge", ratio(k("xdp"), k("bridge")), ">=", 3.5
@@ -514,7 +514,7 @@ def bridge_of(res, row):
 
 def judge(res):
     ratios = {}
-    for name, seen, op, target in show9(res):
+    for name, seen, op, target in targets(res):
         if seen is None:
             continue
         ok = seen >= target if op == ">=" else seen <= target
