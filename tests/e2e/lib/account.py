@@ -92,6 +92,29 @@ class Delta:
         return {name: packets(after, name) - packets(self.before, name) for name in KINDS}
 
 
+def begin_together(places, start, tries=20):
+    """Counters of (host, port) places and the sniffers that start() returns, from the same frame on.
+    Devices speak of their own accord (ARP, ND, MLD): when one did meanwhile, once more."""
+    for _ in range(tries):
+        counters = [Delta(*place) for place in places]
+        sniffers = start()
+        if not any(c.get()["received"] for c in counters):
+            return counters, sniffers
+        for sniffer in sniffers:
+            sniffer.stop()
+    raise Fail(f"something passes {places} all the time")
+
+
+def end_together(counters, tries=50):
+    """Waits for a moment in which nothing passes, so that sniffers can stop at the counters' frame."""
+    for _ in range(tries):
+        before = [c.get() for c in counters]
+        time.sleep(0.4)
+        if before == [c.get() for c in counters]:
+            return
+    raise Fail("the counters do not come to rest")
+
+
 def session_counters(host, name):
     for row in host.status()["sessions"]:
         if row["name"] == name:

@@ -3,7 +3,7 @@
 import subprocess
 import time
 
-from lib.account import Delta
+from lib.account import begin_together, end_together
 from lib.shell import need
 from lib.tap import scenario
 from lib.topo import Three
@@ -76,10 +76,11 @@ def accounting(topo):
     """A known number of frames in, seen by tcpdump going in and coming out, and in every counter."""
     left, right = topo.outside["left"], topo.outside["right"]
     h1, h3 = topo.hosts[0], topo.hosts[2]
-    edge_in = Delta(h1, "e1")
-    r3_out = Delta(h3, h3.port_of("A/r3", "eth1"))
-    dump_in, dump_out = Tcpdump(left, "u0", direction="out"), Tcpdump(right, "u0", direction="in")
+    (edge_in, r3_out), (dump_in, dump_out) = begin_together(
+        [(h1, "e1"), (h3, h3.port_of("A/r3", "eth1"))],
+        lambda: (Tcpdump(left, "u0", direction="out"), Tcpdump(right, "u0", direction="in")))
     sent = send(left, "u0", topo.user_frame("left", "right", 5, size=300), 2000, 2000)["sent"]
+    end_together([edge_in, r3_out])
     frames_in, frames_out = dump_in.stop(), dump_out.stop()
     count_in, count_out = edge_in.get(), r3_out.get()
     need(sum(map(marked, frames_in)) == sent == 2000, "tcpdump at the sender saw another number")

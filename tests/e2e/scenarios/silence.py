@@ -3,7 +3,7 @@
 import time
 
 from lib import frames
-from lib.account import Delta
+from lib.account import Delta, begin_together, end_together
 from lib.agent import attach_fields
 from lib.shell import need, note, wait_for
 from lib.tap import scenario
@@ -53,9 +53,9 @@ class Mouths:
         self.rows = []
         for host, _, name, vnode, iface in topo.edges():
             net = host.vnode(f"B/{vnode}")
-            out = Rx(net, iface, "out")
-            self.rows.append((host, name, net, iface, out,
-                              Delta(host, host.port_of(f"B/{vnode}", iface))))
+            (delta,), (out,) = begin_together([(host, host.port_of(f"B/{vnode}", iface))],
+                                              lambda n=net, i=iface: (Rx(n, i, "out"),))
+            self.rows.append((host, name, net, iface, out, delta))
 
     def say(self, said, rate=1000):
         """B says everything once at both edges."""
@@ -68,8 +68,8 @@ class Mouths:
 
     def check_silenced(self):
         """Every frame that left B's VNode was dropped, for a reason that says so."""
-        time.sleep(0.3)
         for host, name, _, _, out, delta in self.rows:
+            end_together([delta])
             now = delta.get()
             check_silenced(f"{host.name} at {name}", now, out.stop(0)["packets"])
 
