@@ -105,14 +105,14 @@ def begin_together(places, start, tries=20):
     raise Fail(f"something passes {places} all the time")
 
 
-def end_together(counters, tries=50):
-    """Waits for a moment in which nothing passes, so that sniffers can stop at the counters' frame."""
-    for _ in range(tries):
-        before = [c.get() for c in counters]
-        time.sleep(0.4)
-        if before == [c.get() for c in counters]:
-            return
-    raise Fail("the counters do not come to rest")
+def stop_between(delta, stop):
+    """Stops a sniffer between two looks at the counters: (before, what it says, after). What a device
+    sends of its own accord meanwhile may be in either, so the sniffer's number lies between theirs;
+    mostly they are the same."""
+    before = delta.get()
+    said = stop()
+    time.sleep(0.1)
+    return before, said, delta.get()
 
 
 def session_counters(host, name):
