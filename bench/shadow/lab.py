@@ -9,7 +9,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "e2e"))
 
 from lib import account, netns  # noqa: E402
-from lib.agent import Host  # noqa: E402
+from lib.agent import Host, kill_by_folder  # noqa: E402
 from lib.shell import Fail, run  # noqa: E402
 from lib.topo import Topo  # noqa: E402
 
@@ -31,6 +31,11 @@ class Lab(Topo):
         self.peers = self.edge(h3, "exit", "peers", ["10.3.0.2/24"], [("default", "10.3.0.1")])
 
     def destroy(self):
+        """A daemon that still runs would keep its host from being purged."""
+        for host in self.hosts:
+            host.kill()
+        if not self.hosts:  # a dirty start: what an aborted run left
+            kill_by_folder(self.folders["base"])
         for name in HOSTS:
             path = "/run/netns/" + PREFIX + name
             if os.path.exists(path):
