@@ -84,7 +84,7 @@ static int hush(struct sv_rtnl *rtnl, const char *port)
 int sv_link_make(const struct sv_vn *vn, int netns, const struct sv_vnode_iface *iface,
 		 struct sv_err *err)
 {
-	_cleanup_(sv_rtnl_close) struct sv_rtnl rtnl;
+	_cleanup_(sv_rtnl_close) struct sv_rtnl rtnl = { 0 };
 	int rc;
 
 	(void)vn;
@@ -137,7 +137,7 @@ int sv_link_delete(const char *name, struct sv_err *err)
 
 int sv_link_set(int netns, const char *dev, const uint8_t *mac, uint32_t mtu, struct sv_err *err)
 {
-	_cleanup_(sv_rtnl_close) struct sv_rtnl rtnl;
+	_cleanup_(sv_rtnl_close) struct sv_rtnl rtnl = { 0 };
 	struct ifinfomsg ifi = { 0 };
 	struct nl_msg *msg;
 	int rc;
@@ -157,7 +157,7 @@ int sv_link_set(int netns, const char *dev, const uint8_t *mac, uint32_t mtu, st
 int sv_link_set_merge(int netns, const char *dev, uint32_t gro_bytes, uint32_t gso_segs,
 		      struct sv_err *err)
 {
-	_cleanup_(sv_rtnl_close) struct sv_rtnl rtnl;
+	_cleanup_(sv_rtnl_close) struct sv_rtnl rtnl = { 0 };
 	struct ifinfomsg ifi = { 0 };
 	struct nl_msg *msg;
 	int rc;
