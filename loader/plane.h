@@ -9,10 +9,12 @@
 #include "maps/attach.h"
 #include "maps/count.h"
 #include "maps/event.h"
+#include "maps/export.h"
 #include "maps/fanout.h"
 #include "maps/gate.h"
 #include "maps/port.h"
 #include "maps/session.h"
+#include "maps/tap.h"
 
 /*
  * The data plane of one host: programs, links and maps, pinned in one folder of bpffs and alive
@@ -78,9 +80,11 @@ int sv_port_list(struct sv_plane *plane, struct sv_port_info **out, size_t *n, s
 /* ---- attachments with their fan-outs -------------------------------------------------------- */
 
 /*
- * One attachment as a whole: the value, its destinations and how they leave. `fan` is dense:
- * fan[i] is fan-out number val.fanout + i, n_fan = sv_attach_fanouts(&val). The loader chooses
- * val.fanout; in a spec handed to sv_attach_set() it is ignored.
+ * One attachment as a whole: the value, its destinations, how they leave, what its sessions want.
+ * `fan` is dense: fan[i] is fan-out number val.fanout + i, n_fan = sv_attach_fanouts(&val). The
+ * loader chooses val.fanout and val.filter; in a spec handed to sv_attach_set() they are ignored.
+ * val.digest must be sv_filter_digest(filter), and SV_ATTACH_FILTER set when that is not 0. In a
+ * spec from sv_attach_list() `filter` is NULL: the kernel knows only the digest.
  */
 struct sv_attach_spec {
 	struct sv_attach_key key;
@@ -88,15 +92,14 @@ struct sv_attach_spec {
 	size_t n_fan;
 	struct sv_dests *fan;
 	size_t n_port;
-	struct {
-		__u32 ifindex;
-		__u16 nth;
-		struct sv_port how;
-	} * port;
+	struct sv_exit *port; /* no two with the same (ifindex, nth) */
+	char *filter[SV_SESSION_BITS]; /* pcap-filter expressions by mask bit; NULL = everything */
+	struct sv_point point[SV_SESSION_BITS]; /* by mask bit; no VNet: none */
 };
 
 void sv_attach_spec_fini(struct sv_attach_spec *spec);
-/* Equal but for val.fanout (the order of `port` does not matter). */
+/* Equal but for val.fanout, val.filter and `filter`, whose digests are compared (the order of
+ * `port` does not matter). */
 bool sv_attach_spec_equal(const struct sv_attach_spec *a, const struct sv_attach_spec *b);
 
 /*
@@ -114,13 +117,29 @@ int sv_attach_del(struct sv_plane *plane, const struct sv_attach_key *keys, size
 int sv_attach_list(struct sv_plane *plane, struct sv_attach_spec **specs, size_t *n,
 		   struct sv_err *err);
 
+/*
+ * Is it a filter that a session can have? -EINVAL says what is wrong with it: the language is
+ * pcap-filter(7) over Ethernet, without `vlan` (the filter sees the frame behind the VNet's own
+ * tag) and `protochain`. Pure; no plane needed.
+ */
+int sv_filter_check(const char *expression, struct sv_err *err);
+/* Names a set of filters: equal sets of expressions have equal digests. 0: there is no filter. */
+__u64 sv_filter_digest(char *const filter[SV_SESSION_BITS]);
+
 /* ---- small tables --------------------------------------------------------------------------- */
 
 int sv_session_set(struct sv_plane *plane, __u16 number, const struct sv_session *session,
 		   struct sv_err *err); /* a zeroed session removes it; its counters are cleared
-					   when the entry was zero before */
+					   when the entry was zero before. RING: makes the
+					   rings of its tap, or removes them */
 int sv_session_get(struct sv_plane *plane, __u16 number, struct sv_session *session,
 		   struct sv_err *err);
+
+/* The collector behind an export port; NULL removes it. */
+int sv_export_set(struct sv_plane *plane, __u32 ifindex, const struct sv_export *export,
+		  struct sv_err *err);
+int sv_export_get(struct sv_plane *plane, __u32 ifindex, struct sv_export *export,
+		  struct sv_err *err); /* -ENOENT */
 
 /* One map_update_elem. slot 0: the word asked first, slot 1: the word for SV_GATE_NEXT. */
 int sv_gate_set(struct sv_plane *plane, __u16 group, int slot, __u64 word, struct sv_err *err);

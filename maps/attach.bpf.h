@@ -61,9 +61,9 @@ struct {
 } sv_dest SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4 * SV_ATTACH_MAX);
-	__type(key, struct sv_port_key);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SV_ATTACH_MAX);
+	__type(key, __u32);
 	__type(value, struct sv_port);
 } sv_port SEC(".maps");
 
@@ -81,5 +81,12 @@ struct {
 	__type(key, __u32);
 	__type(value, struct sv_session);
 } sv_session SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SV_SESSION_MAX);
+	__type(key, __u32);
+	__type(value, struct sv_budget);
+} sv_budget SEC(".maps");
 
 #endif

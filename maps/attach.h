@@ -19,6 +19,7 @@ enum sv_port_role {
 	SV_ROLE_TRUNK = 1, /* VLAN-tagged, to other hosts */
 	SV_ROLE_EDGE = 2, /* external users and legacy networks */
 	SV_ROLE_VNODE = 3, /* host side of a VNode's interface */
+	SV_ROLE_EXPORT = 4, /* inner end of a pair through which copies leave for a collector */
 };
 
 enum {
@@ -33,6 +34,7 @@ enum {
 	SV_ATTACH_FDB = 1 << 6, /* segment of three or more members: switch by MAC */
 	SV_ATTACH_SINGLE =
 		1 << 7, /* XDP: fan-outs of mask 0 have one destination, key 0: unicast */
+	SV_ATTACH_FILTER = 1 << 8, /* `filter` says which sessions match; otherwise all do */
 };
 
 /*
@@ -44,13 +46,13 @@ enum {
  * variant  GATED: 0 = the gate is closed (no edge in it), 1 = open
  *          LIVE:  the live role, 0 when none is; a role >= variants counts as 0
  *          else   0
- * mask     bit i set: session[i] gets a copy
+ * mask     bit i set: session[i] gets a copy on its device, i < bits
  *
  * An attachment is never both GATED and LIVE: the first comes from a VNode (or a trunk towards the
  * edge), the second from an edge.
  */
 struct sv_attach {
-	__u32 id; /* row in sv_count and part of sv_port's key; 1 … SV_ATTACH_MAX - 1 */
+	__u32 id; /* row in sv_count and sv_port; 1 … SV_ATTACH_MAX - 1 */
 	__u32 fanout; /* first fan-out */
 	__u32 segment; /* FDB: which segment, unique on the host */
 	__u32 edge; /* LEARN, GATED: id of the edge's attachment, the scope of its neighbours */
@@ -59,16 +61,19 @@ struct sv_attach {
 	__u8 role; /* this VNet's role in its group, 1 … 250 */
 	__u8 port_role; /* enum sv_port_role */
 	__u8 variants; /* fan-outs per member and mask, 1 … 251 */
-	__u8 bits; /* sessions here, 0 … SV_SESSION_BITS */
+	__u8 bits; /* of the sessions here, those that copy to a device: they come first */
 	__u8 members; /* FDB: members of the segment, numbered 1 … members; else 0 */
 	__u8 member; /* FDB: this attachment's own number; else 0 */
 	__u8 edge_member; /* FDB and GATED: the member that is the edge */
-	__u8 pad;
+	__u8 sessions; /* sessions here, bits … SV_SESSION_BITS; from `bits` on they have rings */
 	__u16 session[SV_SESSION_BITS]; /* sv_session numbers, by mask bit; 0 = none */
+	__u32 filter; /* FILTER: slot in sv_filter_xdp and sv_filter_tc; chosen by the loader */
+	__u64 digest; /* FILTER: sv_filter_digest() of the expressions, by mask bit; else 0 */
 };
-SV_ASSERT_SIZE(sv_attach, 36);
+SV_ASSERT_SIZE(sv_attach, 48);
 SV_ASSERT_AT(sv_attach, flags, 16);
 SV_ASSERT_AT(sv_attach, session, 28);
+SV_ASSERT_AT(sv_attach, digest, 40);
 
 static inline __u32 sv_attach_fanouts(const struct sv_attach *a)
 {

@@ -31,6 +31,7 @@ struct sv_dcount {
 	/* What the guard dropped in the bulk now being sent: the transmit tracepoint, which reports
 	 * these among the driver's losses, leaves them out and sets it to 0. */
 	__u64 guarded;
+	__u64 role; /* enum sv_port_role */
 };
 
 #endif

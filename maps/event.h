@@ -8,6 +8,8 @@
 enum sv_event_type {
 	SV_EVENT_GATE = 1, /* first frame let out in a new role: group, role, at_ns */
 	SV_EVENT_GUARD = 2, /* the guard kept a frame in: ifindex, attach */
+	SV_EVENT_BUDGET =
+		3, /* a session is over its budget, at most once a second: group = its number */
 };
 
 struct sv_event {

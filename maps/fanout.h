@@ -22,7 +22,8 @@ enum sv_dest_kind {
 };
 
 enum {
-	SV_DEST_GUARDED = 1 << 0, /* trunk or edge: sv_port says whether and how */
+	SV_DEST_GUARDED =
+		1 << 0, /* trunk, edge, or a target with a snap length: sv_port says how */
 };
 
 struct sv_dest {
@@ -30,7 +31,7 @@ struct sv_dest {
 	__u8 kind; /* enum sv_dest_kind */
 	__u8 bit; /* SV_DEST_SESSION: which bit of the mask */
 	__u8 flags; /* SV_DEST_* flags */
-	__u8 nth; /* TC: guarded: sv_port_key.nth; else how often the device came before. XDP: 0 */
+	__u8 nth; /* TC: guarded: sv_exit.nth; else how often the device came before. XDP: 0 */
 };
 SV_ASSERT_SIZE(sv_dest, 8);
 

@@ -5,26 +5,30 @@
 #include "schema.h"
 
 /*
- * sv_port: hash, (egress device, attachment the frame came in by) -> how it leaves there.
- * Only trunks and edges are listed. No entry: it may not leave there at all (the guard).
+ * sv_port: array, sv_attach.id of the attachment a frame came in by -> the guarded ways it may
+ * leave by: trunks, edges, and monitor interfaces that want only the head of a copy. A device that
+ * is not listed may not be left by (the guard).
+ *
+ * The loader changes a row in place while frames read it: each way is one aligned word, keeps its
+ * place as long as it stays, is added before an attachment needs it and zeroed after none does.
  */
-struct sv_port_key {
-	__u32 ifindex; /* egress device */
-	__u16 attach; /* sv_attach.id */
-	__u16 nth; /* sv_dest.nth: another way to leave by the same device (TC only), else 0 */
-};
-SV_ASSERT_SIZE(sv_port_key, 8);
-
 enum {
-	SV_PORT_PUSH =
-		1 << 0, /* push an 802.1Q tag with `vlan`; otherwise the frame leaves as it is */
-	SV_PORT_GATED = 1 << 1, /* an edge: only with the gate's yes (SV_META_OPEN) */
+	SV_EXIT_PUSH = 1 << 0, /* push an 802.1Q tag with VID `arg`; else it leaves as it is */
+	SV_EXIT_GATED = 1 << 1, /* an edge: only with the gate's yes (SV_META_OPEN) */
+	SV_EXIT_SNAP = 1 << 2, /* keep the first `arg` bytes; never with PUSH */
 };
+
+struct sv_exit {
+	__u32 ifindex; /* egress device; 0: free */
+	__u16 arg;
+	__u8 flags; /* SV_EXIT_* */
+	__u8 nth; /* sv_dest.nth: another way to leave by the same device (TC only), else 0 */
+};
+SV_ASSERT_SIZE(sv_exit, 8);
 
 struct sv_port {
-	__u16 vlan; /* 1 … 4094 */
-	__u16 flags; /* SV_PORT_* */
-};
-SV_ASSERT_SIZE(sv_port, 4);
+	struct sv_exit exit[SV_EXIT_MAX];
+} __attribute__((aligned(8)));
+SV_ASSERT_SIZE(sv_port, 8 * SV_EXIT_MAX);
 
 #endif

@@ -26,7 +26,8 @@
 	X(SHADOW_COPY, SIDE, "shadow-copies", "copies handed to shadows")                          \
 	X(SHADOW_SHED, SIDE, "shadow-shed", "copies that a shadow's device refused")               \
 	X(MUTED, SIDE, "muted", "flooded on the host, but silenced at the gate towards the edge")  \
-	X(LEARNED, SIDE, "learned", "neighbours or MAC addresses learned from frames")
+	X(LEARNED, SIDE, "learned", "neighbours or MAC addresses learned from frames")             \
+	X(NO_FILTER, SIDE, "no-filter", "the filter's program was missing: no session matched")
 
 #define SV_REASON_ENUM(id, kind, name, text) SV_REASON_##id,
 enum sv_reason { SV_REASONS(SV_REASON_ENUM) SV_REASON__COUNT };
@@ -40,7 +41,11 @@ enum sv_reason { SV_REASONS(SV_REASON_ENUM) SV_REASON__COUNT };
 	X(SHED_DOWN, DROP, "shed-down", "the target's device is down or gone")                     \
 	X(SHED_LONG, DROP, "shed-long", "longer than the target's device takes")                   \
 	X(SHED_NO_FANOUT, DROP, "shed-no-fanout", "no fan-out for this set of sessions")           \
-	X(SHED_TX, DROP, "shed-tx", "the target's device refused it")
+	X(SHED_TX, DROP, "shed-tx", "the target's device refused it")                              \
+	X(SHED_SAMPLE, DROP, "shed-sample", "not in the sample")                                   \
+	X(SHED_BUDGET, DROP, "shed-budget", "over the session's budget")                           \
+	X(SHED_RING, DROP, "shed-ring", "the ring was full: its reader is slow or there is none")  \
+	X(SHED_NO_RING, DROP, "shed-no-ring", "the ring is not there")
 
 #define SV_SHED_ENUM(id, kind, name, text) SV_SCOUNT_##id,
 enum sv_scount_reason { SV_SHEDS(SV_SHED_ENUM) SV_SCOUNT__COUNT };
@@ -54,7 +59,13 @@ enum sv_scount_reason { SV_SHEDS(SV_SHED_ENUM) SV_SCOUNT__COUNT };
 	X(REDIRECT_ERR, DROP, "redirect-err", "frames received here whose XDP redirect failed")    \
 	X(GUARD, DROP, "guard", "frames the guard kept from leaving here")                         \
 	X(HOST, SIDE, "host", "frames without an attachment, left to the host's own stack")        \
-	X(EXCEPTION, DROP, "exception", "frames received here that an XDP program aborted")
+	X(EXCEPTION, DROP, "exception", "frames received here that an XDP program aborted")        \
+	X(EXPORTED, OUT, "exported", "copies sent to their collector")                             \
+	X(EXPORT_ROUTE, DROP, "export-route", "copies without a route to their collector")         \
+	X(EXPORT_NEIGH, DROP, "export-neigh", "copies whose next hop's MAC address is not known")  \
+	X(EXPORT_EDGE, DROP, "export-edge", "copies whose route leads through an edge of ours")    \
+	X(EXPORT_LONG, DROP, "export-long", "copies too long for the way to their collector")      \
+	X(EXPORT_FAIL, DROP, "export-fail", "copies that no outer header could be put on")
 
 #define SV_DEV_ENUM(id, kind, name, text) SV_DEV_##id,
 enum sv_dev_reason { SV_DEV_REASONS(SV_DEV_ENUM) SV_DEV__COUNT };

@@ -9,13 +9,17 @@
  * every change of a struct, a size or a meaning in maps/. A plane with another number is left
  * alone.
  */
-#define SV_SCHEMA 1
+#define SV_SCHEMA 2
 
 #define SV_ATTACH_MAX 8192 /* attachments of a host, the catch-all row 0 included */
 #define SV_FANOUT_MAX 65536 /* fan-outs of a host, numbered as attach.h says */
 #define SV_DEST_MAX 16 /* destinations of one fan-out */
+#define SV_EXIT_MAX 24 /* guarded ways out of one attachment */
 #define SV_SESSION_MAX 1024 /* monitoring sessions of a host, number 0 is never used */
 #define SV_SESSION_BITS 4 /* sessions of one attachment */
+#define SV_FILTER_MAX 4096 /* filter sets of a host; slot 0 is the delivery stage */
+#define SV_TAP_MAX 64 /* sessions of a host that have rings */
+#define SV_TAP_CPUS 128 /* CPUs that can have rings */
 #define SV_GROUP_MAX 1024 /* groups of a host */
 #define SV_PORT_MAX 1024 /* network devices of a host that the data plane owns */
 #define SV_NEIGH_MAX 16384 /* external neighbours remembered */
