@@ -11,27 +11,40 @@
  * the tag it would have outside.
  */
 
-/* In one load: an element of a hash may become another's between two. */
-static inline __attribute__((always_inline)) struct sv_port sv_exit_read(const struct sv_port *port)
+/* In one load: the loader may put another exit in its place between two. */
+static inline __attribute__((always_inline)) struct sv_exit sv_exit_read(const struct sv_exit *row)
 {
 	union {
-		__u32 word;
-		struct sv_port how;
-	} exit = { .word = *(const volatile __u32 *)port };
+		__u64 word;
+		struct sv_exit how;
+	} exit = { .word = *(const volatile __u64 *)row };
 
 	return exit.how;
 }
 
-static inline int sv_exit_opens(struct sv_port how, __u32 meta)
+/* The way of a row that leaves by a device; ifindex 0: there is none. */
+static inline __attribute__((always_inline)) struct sv_exit sv_exit_find(const struct sv_port *row,
+									 __u32 ifindex, __u32 nth)
 {
-	return !(how.flags & SV_PORT_GATED) || meta & SV_META_OPEN;
+	for (__u32 i = 0; i < SV_EXIT_MAX; i++) {
+		struct sv_exit how = sv_exit_read(&row->exit[i]);
+
+		if (how.ifindex == ifindex && how.nth == nth)
+			return how;
+	}
+	return (struct sv_exit){};
+}
+
+static inline int sv_exit_opens(struct sv_exit how, __u32 meta)
+{
+	return !(how.flags & SV_EXIT_GATED) || meta & SV_META_OPEN;
 }
 
 /* Does it leave an edge with no tag of ours? Then a tag of the sender's chooses the VLAN outside.
  */
-static inline int sv_exit_bare(struct sv_port how, __u32 meta)
+static inline int sv_exit_bare(struct sv_exit how, __u32 meta)
 {
-	return (how.flags & (SV_PORT_GATED | SV_PORT_PUSH)) == SV_PORT_GATED &&
+	return (how.flags & (SV_EXIT_GATED | SV_EXIT_PUSH)) == SV_EXIT_GATED &&
 	       !(meta & SV_META_KEPT);
 }
 

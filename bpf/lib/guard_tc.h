@@ -12,7 +12,7 @@ enum {
 };
 
 static __always_inline int sv_guard_tc_allows(struct __sk_buff *skb, __u32 ifindex,
-					      struct sv_port how, __u32 meta)
+					      struct sv_exit how, __u32 meta)
 {
 	if (!sv_exit_opens(how, meta))
 		return 0;
@@ -25,17 +25,16 @@ static __always_inline int sv_guard_tc_allows(struct __sk_buff *skb, __u32 ifind
 static __noinline __u32 sv_guard_tc(struct __sk_buff *skb, __u32 ifindex, __u32 attach, __u32 nth,
 				    __u32 meta)
 {
-	struct sv_port_key key = { .ifindex = ifindex, .attach = attach, .nth = nth };
-	const struct sv_port *port = bpf_map_lookup_elem(&sv_port, &key);
-	struct sv_port how = {};
+	const struct sv_port *row = bpf_map_lookup_elem(&sv_port, &attach);
+	struct sv_exit how = {};
 
-	if (port)
-		how = sv_exit_read(port);
-	if (!port || !sv_guard_tc_allows(skb, ifindex, how, meta)) {
+	if (row)
+		how = sv_exit_find(row, ifindex, nth);
+	if (!how.ifindex || !sv_guard_tc_allows(skb, ifindex, how, meta)) {
 		sv_event_guard(ifindex, attach);
 		return SV_TC_REFUSED;
 	}
-	return how.flags & SV_PORT_PUSH ? SV_TC_PUSH | how.vlan : 0;
+	return how.flags & SV_EXIT_PUSH ? SV_TC_PUSH | how.arg : 0;
 }
 
 #endif

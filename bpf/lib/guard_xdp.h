@@ -16,7 +16,7 @@ static __noinline int sv_guard_drop(__u32 ifindex, __u32 attach)
 	return XDP_DROP;
 }
 
-static __always_inline int sv_guard_xdp_allows(struct xdp_md *ctx, struct sv_port how, __u32 meta)
+static __always_inline int sv_guard_xdp_allows(struct xdp_md *ctx, struct sv_exit how, __u32 meta)
 {
 	if (unlikely(!sv_exit_opens(how, meta)))
 		return 0;

@@ -11,7 +11,7 @@ struct sv_way {
 	__u32 member; /* as in struct sv_attach */
 	__u32 variant;
 	__u32 reason; /* of the gate, when it is why the frame has no primary destination; else 0 */
-	__u8 open; /* it may leave through an exit that is SV_PORT_GATED */
+	__u8 open; /* it may leave through an exit that is SV_EXIT_GATED */
 	__u8 muted; /* closed towards the edge, but others on the segment get it */
 };
 

@@ -11,24 +11,25 @@
 
 static struct lab lab;
 static struct dp dp;
+static const struct sv_exit no_exit;
 
 /* p0 to p1, untagged and with VLAN 5. */
-static void plan(uint16_t flags, bool guarded, const struct sv_port *how)
+static void plan(uint16_t flags, bool guarded, struct sv_exit how)
 {
 	struct sv_attach a = { .id = ID, .fanout = FAN, .flags = flags, .variants = 1 };
 	struct sv_dests dests = { .n = 1,
 				  .dest = { { .ifindex = lab.p[1],
 					      .kind = SV_DEST_PRIMARY,
 					      .flags = guarded ? SV_DEST_GUARDED : 0 } } };
-	struct sv_port_key exit = { .ifindex = lab.p[1], .attach = ID };
+	struct sv_port row = { .exit = { how } };
 	struct sv_attach_key key = { .ifindex = lab.p[0] };
 	uint32_t id = ID;
 
 	dp_clear_hash(DP_MAP(&dp, sv_attach));
-	dp_clear_hash(DP_MAP(&dp, sv_port));
 	dp_fanout(&dp, FAN, &dests);
-	if (how)
-		dp_set(DP_MAP(&dp, sv_port), &exit, how);
+	if (how.flags)
+		row.exit[0].ifindex = lab.p[1];
+	dp_set(DP_MAP(&dp, sv_port), &id, &row);
 	dp_set(DP_MAP(&dp, sv_attach), &key, &a);
 	key.vlan = 5;
 	dp_set(DP_MAP(&dp, sv_attach), &key, &a);
@@ -86,17 +87,17 @@ static void test_metadata(void **state)
 	(void)state;
 	xdp_on(lab.p[0], lab.pass);
 	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
-		plan(SV_ATTACH_XDP | SV_ATTACH_META | SV_ATTACH_POP, true, NULL);
+		plan(SV_ATTACH_XDP | SV_ATTACH_META | SV_ATTACH_POP, true, no_exit);
 		assert_int_equal(run_meta(before[i], &tagged, &plain, &meta), sizeof(meta));
 		assert_int_equal(meta.attach, ID);
 		assert_int_equal(meta.magic, SV_META_MAGIC);
 		assert_int_equal(meta.flags, SV_META_OPEN);
 		assert_int_equal(meta.pcp_dei, 0xb0);
-		plan(SV_ATTACH_XDP | SV_ATTACH_META, true, NULL);
+		plan(SV_ATTACH_XDP | SV_ATTACH_META, true, no_exit);
 		assert_int_equal(run_meta(before[i], &tagged, &tagged, &meta), sizeof(meta));
 		assert_int_equal(meta.pcp_dei, 0);
 		assert_int_equal(run_meta(before[i], &plain, &plain, &meta), sizeof(meta));
-		plan(SV_ATTACH_XDP, false, NULL);
+		plan(SV_ATTACH_XDP, false, no_exit);
 		assert_int_equal(run_meta(before[i], &tagged, &tagged, &meta), before[i]);
 	}
 }
@@ -155,23 +156,25 @@ static void mtu(char side, int port, int bytes)
 
 static void check_devices(void)
 {
-	static const struct sv_port push = { .vlan = 9, .flags = SV_PORT_PUSH };
-	int none = lab_xdp_return(XDP_ABORTED);
+	static const struct sv_exit push = { .arg = 9, .flags = SV_EXIT_PUSH };
+	struct sv_port row = { .exit = { [SV_EXIT_MAX - 1] = push } };
+	int aborts = lab_xdp_return(XDP_ABORTED);
+	uint32_t id = ID;
 	int trunk = bpf_program__fd(dp.xdp->progs.sv_xdp_trunk);
 
 	/* Taken by the driver, by unicast and by broadcast. */
 	xdp_on(lab.p[0], trunk);
-	plan(SV_ATTACH_XDP | SV_ATTACH_SINGLE, false, NULL);
+	plan(SV_ATTACH_XDP | SV_ATTACH_SINGLE, false, no_exit);
 	for (int i = 0; i < 3; i++)
 		send_pkt((struct pkt){});
 	EXPECT(1, SENT, 3);
-	plan(SV_ATTACH_XDP, false, NULL);
+	plan(SV_ATTACH_XDP, false, no_exit);
 	send_pkt((struct pkt){});
 	EXPECT(1, SENT, 1);
 	EXPECT(1, LOST, 0);
 
 	/* Kept in by the guard: not also lost by the driver. */
-	plan(SV_ATTACH_XDP | SV_ATTACH_META, true, NULL);
+	plan(SV_ATTACH_XDP | SV_ATTACH_META, true, no_exit);
 	send_pkt((struct pkt){});
 	EXPECT(1, GUARD, 1);
 	assert_int_equal(dp_events(&dp), 1);
@@ -182,27 +185,27 @@ static void check_devices(void)
 	EXPECT(1, SENT, 0);
 
 	/* What the guard kept in earlier does not hide what the driver refuses later. */
-	dp_set(DP_MAP(&dp, sv_port), &(struct sv_port_key){ .ifindex = lab.p[1], .attach = ID },
-	       &push);
+	row.exit[SV_EXIT_MAX - 1].ifindex = lab.p[1];
+	dp_set(DP_MAP(&dp, sv_port), &id, &row);
 	mtu('q', 1, 500);
 	send_pkt((struct pkt){ .body = BODY_LONG });
 	EXPECT(1, LOST, 1);
 	EXPECT(1, GUARD, 1);
 	mtu('q', 1, 1500);
-	plan(SV_ATTACH_XDP | SV_ATTACH_META, true, &push);
+	plan(SV_ATTACH_XDP | SV_ATTACH_META, true, push);
 	send_pkt((struct pkt){});
 	EXPECT(1, SENT, 1);
 	EXPECT(1, GUARD, 0);
 
 	/* Refused by the driver: longer than its other end takes. */
-	plan(SV_ATTACH_XDP | SV_ATTACH_SINGLE, false, NULL);
+	plan(SV_ATTACH_XDP | SV_ATTACH_SINGLE, false, no_exit);
 	mtu('q', 1, 500);
 	send_pkt((struct pkt){ .body = BODY_LONG });
 	EXPECT(1, LOST, 1);
 	EXPECT(1, SENT, 0);
 
 	/* Refused before the driver: longer than the device takes. */
-	plan(SV_ATTACH_XDP | SV_ATTACH_SINGLE, false, NULL);
+	plan(SV_ATTACH_XDP | SV_ATTACH_SINGLE, false, no_exit);
 	mtu('p', 1, 500);
 	send_pkt((struct pkt){ .body = BODY_LONG });
 	EXPECT(0, REDIRECT_ERR, 1);
@@ -210,11 +213,11 @@ static void check_devices(void)
 	lab_mtu(1, 1500);
 
 	/* A program, not ours, gives up. */
-	plan(SV_ATTACH_XDP, false, NULL);
-	xdp_on(lab.p[0], none);
+	plan(SV_ATTACH_XDP, false, no_exit);
+	xdp_on(lab.p[0], aborts);
 	send_pkt((struct pkt){});
 	EXPECT(0, EXCEPTION, 1);
-	close(none);
+	close(aborts);
 }
 
 static void test_devices(void **state)
@@ -239,7 +242,7 @@ static void test_other_namespace(void **state)
 	assert_int_equal(sv_trace__load(other), 0);
 	trace_all(other, links);
 	xdp_on(lab.p[0], bpf_program__fd(dp.xdp->progs.sv_xdp_trunk));
-	plan(SV_ATTACH_XDP, false, NULL);
+	plan(SV_ATTACH_XDP, false, no_exit);
 	send_pkt((struct pkt){});
 	assert_true(lab_next(&lab, &(struct lab_frame){}, 500));
 	EXPECT(1, SENT, 0);
@@ -256,7 +259,7 @@ static void test_device_without_row(void **state)
 	(void)state;
 	trace_all(dp.trace, links);
 	xdp_on(lab.p[0], bpf_program__fd(dp.xdp->progs.sv_xdp_trunk));
-	plan(SV_ATTACH_XDP, false, NULL);
+	plan(SV_ATTACH_XDP, false, no_exit);
 	bpf_map_delete_elem(DP_MAP(&dp, sv_dcount), &lab.p[1]);
 	send_pkt((struct pkt){});
 	assert_true(lab_next(&lab, &(struct lab_frame){}, 500));
@@ -279,7 +282,7 @@ static void test_events_lost(void **state)
 	uint32_t zero = 0;
 
 	(void)state;
-	plan(0, true, NULL);
+	plan(0, true, no_exit);
 	opts.data_size_in = frame_build(bytes, &pkt);
 	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(dp.tc->progs.sv_tc_trunk), &opts),
 			 0);
@@ -301,7 +304,7 @@ static void test_gso(void **state)
 	struct sv_count c;
 
 	(void)state;
-	plan(0, false, NULL);
+	plan(0, false, no_exit);
 	opts.data_size_in = frame_build(bytes, &pkt);
 	assert_int_equal(bpf_prog_test_run_opts(bpf_program__fd(dp.tc->progs.sv_tc_trunk), &opts),
 			 0);

@@ -303,16 +303,36 @@ static void test_exit(void **state)
 	(void)state;
 	for (int flags = 0; flags < 4; flags++) {
 		for (int meta = 0; meta < 8; meta++) {
-			_Alignas(4) struct sv_port row = { .vlan = 0xabc, .flags = flags };
-			struct sv_port how = sv_exit_read(&row);
-			int gated = flags & SV_PORT_GATED, push = flags & SV_PORT_PUSH;
+			struct sv_port row = {
+				.exit = { { .ifindex = 6, .arg = 0xabc, .flags = flags } }
+			};
+			struct sv_exit how = sv_exit_find(&row, 6, 0);
+			int gated = flags & SV_EXIT_GATED, push = flags & SV_EXIT_PUSH;
 
-			assert_int_equal(how.vlan, 0xabc);
+			assert_int_equal(how.arg, 0xabc);
 			assert_int_equal(how.flags, flags);
 			assert_int_equal(sv_exit_opens(how, meta), !gated || meta & SV_META_OPEN);
 			assert_int_equal(sv_exit_bare(how, meta),
 					 gated && !push && !(meta & SV_META_KEPT));
 		}
+	}
+}
+
+/* Every place of a row, every other device and every other way by the same one. */
+static void test_exit_find(void **state)
+{
+	(void)state;
+	for (int i = 0; i < SV_EXIT_MAX; i++) {
+		struct sv_port row = {};
+
+		row.exit[i] = (struct sv_exit){ .ifindex = 6, .arg = 100 + i, .nth = i };
+		assert_int_equal(sv_exit_find(&row, 6, i).ifindex, 6);
+		assert_int_equal(sv_exit_find(&row, 6, i).arg, 100 + i);
+		assert_int_equal(sv_exit_find(&row, 6, i + 1).ifindex, 0);
+		assert_int_equal(sv_exit_find(&row, 7, i).ifindex, 0);
+		row.exit[(i + 1) % SV_EXIT_MAX] = (struct sv_exit){ .ifindex = 7, .nth = i };
+		assert_int_equal(sv_exit_find(&row, 6, i).arg, 100 + i);
+		assert_int_equal(sv_exit_find(&row, 7, i).arg, 0);
 	}
 }
 
@@ -533,14 +553,23 @@ static void test_mac(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),	      cmocka_unit_test(test_parse_beside),
-		cmocka_unit_test(test_tci),	      cmocka_unit_test(test_gate),
-		cmocka_unit_test(test_gate_needs),    cmocka_unit_test(test_way_gated),
-		cmocka_unit_test(test_way_live),      cmocka_unit_test(test_way_segment),
-		cmocka_unit_test(test_exit),	      cmocka_unit_test(test_exit_vid),
-		cmocka_unit_test(test_select),	      cmocka_unit_test(test_neigh_lengths),
-		cmocka_unit_test(test_neigh_answers), cmocka_unit_test(test_neigh_answer_cut),
-		cmocka_unit_test(test_neigh_options), cmocka_unit_test(test_mac),
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_parse_beside),
+		cmocka_unit_test(test_tci),
+		cmocka_unit_test(test_gate),
+		cmocka_unit_test(test_gate_needs),
+		cmocka_unit_test(test_way_gated),
+		cmocka_unit_test(test_way_live),
+		cmocka_unit_test(test_way_segment),
+		cmocka_unit_test(test_exit),
+		cmocka_unit_test(test_exit_find),
+		cmocka_unit_test(test_exit_vid),
+		cmocka_unit_test(test_select),
+		cmocka_unit_test(test_neigh_lengths),
+		cmocka_unit_test(test_neigh_answers),
+		cmocka_unit_test(test_neigh_answer_cut),
+		cmocka_unit_test(test_neigh_options),
+		cmocka_unit_test(test_mac),
 	};
 
 	return cmocka_run_group_tests_name("decisions of the data plane", tests, NULL, NULL);
