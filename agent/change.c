@@ -60,22 +60,52 @@ static int check_revision(const struct sv_change *change, uint64_t revision, str
  * Orders go on behind the last one that any host has armed. A document that was put back to an
  * earlier state would give those numbers again, and the hosts would take the new orders for done.
  */
-static int skip_used_ids(struct sv_change *change)
+static void skip_used_ids(struct sv_change *change, const cJSON *reports)
 {
 	cJSON *next = sv_obj_sub(sv_obj_sub(change->doc, "alloc"), "next");
-	struct sv_store *store = &change->agent->store;
-	_cleanup_json_ cJSON *reports = NULL;
 	double id = sv_obj_number(next, "flip", 1), first = id;
 	const cJSON *report, *flip;
-	int rc = store->ops->reports(store, &reports, &change->err);
 
 	cJSON_ArrayForEach (report, reports)
 		cJSON_ArrayForEach (flip, sv_obj_get(report, "flips"))
 			if (flip->valuedouble >= id)
 				id = flip->valuedouble + 1;
-	if (!rc && id != first)
+	if (id != first)
 		sv_obj_set(next, "flip", cJSON_CreateNumber(id));
-	return rc;
+}
+
+/* The lowest revision that a host has applied: of those in the network, and of those that were. A
+ * host that was purged has nothing left to apply. */
+static uint64_t settled(const struct sv_change *change, const cJSON *reports)
+{
+	const cJSON *hosts = sv_obj_get(sv_obj_get(change->doc, "network"), "hosts"), *item;
+	double lowest = change->revision;
+
+	cJSON_ArrayForEach (item, hosts)
+		if (!sv_obj_get(reports, item->string))
+			return 0;
+	cJSON_ArrayForEach (item, reports) {
+		double applied = sv_obj_number(item, "revision", 0);
+
+		if (!sv_obj_get(item, "purged") && applied < lowest)
+			lowest = applied;
+	}
+	return lowest;
+}
+
+/* What the change has to know of the hosts. */
+static int look_at_hosts(struct sv_change *change)
+{
+	struct sv_store *store = &change->agent->store;
+	_cleanup_json_ cJSON *reports = NULL;
+	int rc = store->ops->reports(store, &reports, &change->err);
+
+	if (rc)
+		return rc;
+	skip_used_ids(change, reports);
+	if (sv_doc_seen(change->doc, change->revision, settled(change, reports)))
+		return sv_err_set(&change->err, -ENOMEM, "out of memory");
+	return 0;
 }
 
 /* -ESTALE: somebody was faster. */
@@ -92,7 +122,7 @@ static int change_once(struct sv_change *change, sv_change_fn *mutate, uint64_t 
 	if (rc)
 		return rc;
 	change->revision = *revision;
-	rc = skip_used_ids(change);
+	rc = look_at_hosts(change);
 	if (rc)
 		return rc;
 	before = cJSON_Duplicate(change->doc, 1);

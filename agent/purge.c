@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "json.h"
 #include "link.h"
 #include "loader/cleanup.h"
 #include "log.h"
@@ -56,6 +57,17 @@ static void remove_run_files(struct agent *agent)
 	rmdir(agent->run_dir);
 }
 
+/* The others need not wait for us any more. */
+static void report_purged(struct agent *agent)
+{
+	_cleanup_json_ cJSON *report = cJSON_CreateObject();
+	struct sv_err err;
+
+	cJSON_AddTrueToObject(report, "purged");
+	if (agent->store.ops->report(&agent->store, agent->opt.host, report, &err))
+		sv_log_error("report: %s", err.text);
+}
+
 /* VNodes go before the programs that keep shadows silent do. */
 int sv_purge(struct agent *agent, struct sv_err *err)
 {
@@ -73,6 +85,7 @@ int sv_purge(struct agent *agent, struct sv_err *err)
 	rc = sv_plane_purge(agent->pin_dir, err);
 	if (rc)
 		return rc;
+	report_purged(agent);
 	remove_run_files(agent);
 	sv_log_info("host %s: purged", agent->opt.host);
 	return 0;

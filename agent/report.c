@@ -18,6 +18,7 @@ void sv_report_open(struct agent *agent)
 		cJSON_Delete(agent->report);
 		agent->report = cJSON_CreateObject();
 	}
+	cJSON_DeleteItemFromObjectCaseSensitive(agent->report, "purged");
 	agent->applied = sv_obj_number(agent->report, "revision", 0);
 }
 

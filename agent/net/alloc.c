@@ -4,11 +4,12 @@
 
 #include "internal.h"
 #include "maps/gate.h"
+#include "retired.h"
 
 /*
  * What is chosen once and kept: VLANs, ports, MACs, group slots and roles, session numbers. Names
- * and numbers that another host may still know in an older meaning are not given again soon: ports
- * and segments never, VLANs, slots and roles in rotation.
+ * and numbers that another host may still know in an older meaning are not given again: ports and
+ * segments never, VLANs, slots and roles in rotation, and not before all hosts have let go of them.
  */
 
 #define ROLE_ROUND                                                                                 \
@@ -195,6 +196,7 @@ struct choose {
 	struct sv_net *net;
 	cJSON *next; /* alloc.next: where each rotation goes on */
 	bool *used; /* scratch for trees */
+	struct sv_retired retired;
 	struct sv_err *err;
 };
 
@@ -222,7 +224,7 @@ static bool vid_taken(const struct sv_net *net, uint16_t vid)
 static int choose_vid(struct choose *c, const char *key, struct sv_net_segment *segment)
 {
 	uint32_t from = c->net->vlan_from, n = c->net->vlan_to - from + 1;
-	uint32_t start = sv_json_num(c->next, "vlan");
+	uint32_t start = sv_json_num(c->next, "vlan"), held = 0;
 
 	start = start >= from && start < from + n ? start - from : 0;
 	for (uint32_t i = 0; i < n; i++) {
@@ -230,9 +232,18 @@ static int choose_vid(struct choose *c, const char *key, struct sv_net_segment *
 
 		if (vid_taken(c->net, vid))
 			continue;
+		if (sv_retired_has(&c->retired, "vlan", vid)) {
+			held++;
+			continue;
+		}
 		segment->vid = vid;
 		return next_set(c, "vlan", vid + 1);
 	}
+	if (held)
+		return sv_err_set(c->err, -ENOSPC,
+				  "vlans: none of %u … %u is left for %s: %u are held back until "
+				  "every host has applied the change that freed them",
+				  from, c->net->vlan_to, key, held);
 	return sv_err_set(c->err, -ENOSPC,
 			  "vlans: all %u of %u … %u are taken, none is left for %s", n, from,
 			  c->net->vlan_to, key);
@@ -336,7 +347,7 @@ static int choose_slot(struct choose *c, struct sv_net_group *group)
 	for (uint32_t i = 0; i < SV_GROUP_MAX; i++) {
 		uint16_t slot = (start + i) % SV_GROUP_MAX;
 
-		if (slot_taken(c->net, slot))
+		if (slot_taken(c->net, slot) || sv_retired_has(&c->retired, "slot", slot))
 			continue;
 		group->slot = slot;
 		return next_set(c, "slot", (slot + 1) % SV_GROUP_MAX);
@@ -351,7 +362,8 @@ static int choose_role(struct choose *c, const char *key, struct sv_net_vnet *vn
 	for (uint32_t i = 0; i < SV_GATE_ROLE_MAX; i++) {
 		uint32_t round = i < ROLE_ROUND ? (start + i) % ROLE_ROUND : i;
 
-		if (sv_net_member(c->net, vnet->group, round + 1) >= 0)
+		if (sv_net_member(c->net, vnet->group, round + 1) >= 0 ||
+		    sv_retired_has(&c->retired, key, round + 1))
 			continue;
 		vnet->role = round + 1;
 		return next_set(c, key, (round + 1) % ROLE_ROUND);
@@ -499,7 +511,9 @@ static int allocate(struct sv_net *net, cJSON *doc, struct sv_err *err)
 	if (old ? sv_json_set(alloc, "next", cJSON_Duplicate(old, true)) : 0)
 		return sv_err_set(err, -ENOMEM, "out of memory");
 	c.next = sv_json_object(alloc, "next");
-	rc = c.next ? choose_all(&c) : -ENOMEM;
+	rc = c.next ? sv_retired_begin(&c.retired, alloc, doc, net) : -ENOMEM;
+	if (!rc)
+		rc = choose_all(&c);
 	if (!rc)
 		rc = write_all(net, alloc);
 	if (!rc)

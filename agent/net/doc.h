@@ -33,6 +33,11 @@
  */
 
 /*
+ * "retired" in "alloc": numbers no longer used, with the revision that freed them. They are not
+ * given again before every host has applied that one, see sv_doc_seen(). "seen": its arguments.
+ */
+
+/*
  * Beside these, an order with times has "boot" and "wall_minus_boot_us" (agent/flip.h), and
  * "at_wall_us" when it was given as a wall-clock time.
  */
@@ -90,6 +95,12 @@ int sv_doc_session_stop(cJSON *doc, const char *name, struct sv_err *err);
  */
 int sv_doc_flip(cJSON *doc, const char *group, const char *kind, const char *to, const char *live,
 		uint64_t at_us, uint64_t until_us, struct sv_err *err);
+
+/*
+ * To be called before a change of a document from the store: its revision there, and the lowest
+ * revision that the hosts have applied. -ENOMEM.
+ */
+int sv_doc_seen(cJSON *doc, uint64_t revision, uint64_t settled);
 
 /* Completes "alloc" for everything in the document and forgets what is gone. -ENOSPC: which pool.
  */

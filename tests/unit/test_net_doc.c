@@ -92,6 +92,49 @@ static void nothing_is_reused_at_once(void **state)
 	cJSON_Delete(doc);
 }
 
+/* … nor later, before every host has let go of it. */
+static void what_a_host_still_knows_is_held_back(void **state)
+{
+	cJSON *doc = example_doc("{'vlans':{'from':100,'to':104}}");
+	struct sv_err err = { 0 };
+
+	(void)state;
+	must(sv_doc_seen(doc, 10, 10), &err);
+	add_shadow(doc, "B", "A", NULL);
+	must(sv_doc_seen(doc, 11, 11), &err);
+	must(sv_doc_shadow_finish(doc, "web", "A", &err), &err);
+	/* Freed by revision 12, and somebody is still at 11. */
+	must(sv_doc_seen(doc, 12, 11), &err);
+	assert_int_equal(sv_doc_shadow_start(doc, "C", "A", NULL, NULL, &err), -ENOSPC);
+	assert_string_equal(err.text,
+			    "vlans: none of 100 … 104 is left for C/l23: 2 are held back until "
+			    "every host has applied the change that freed them");
+	/* Roles, too, once their rotation comes round. */
+	sv_json_set(sv_json_get(sv_json_get(doc, "alloc"), "next"), "role/web",
+		    cJSON_CreateNumber(1));
+	must(sv_doc_seen(doc, 12, 12), &err);
+	add_shadow(doc, "C", "A", NULL);
+	assert_int_equal(role_of(doc, "C"), 2);
+	assert_null(sv_json_get(sv_json_get(doc, "alloc"), "retired")->child);
+	cJSON_Delete(doc);
+}
+
+static void retired_roles_are_held_back(void **state)
+{
+	cJSON *doc = example_doc("{}");
+	struct sv_err err = { 0 };
+
+	(void)state;
+	must(sv_doc_seen(doc, 10, 10), &err);
+	add_shadow(doc, "B", "A", NULL);
+	must(sv_doc_shadow_finish(doc, "web", "A", &err), &err);
+	sv_json_set(sv_json_get(sv_json_get(doc, "alloc"), "next"), "role/web",
+		    cJSON_CreateNumber(1));
+	add_shadow(doc, "C", "A", NULL);
+	assert_int_equal(role_of(doc, "C"), 3);
+	cJSON_Delete(doc);
+}
+
 static void pool_runs_dry(void **state)
 {
 	cJSON *doc = example_doc("{'vlans':{'from':100,'to':103}}"), *before;
@@ -512,6 +555,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(allocation_is_stable),
 		cmocka_unit_test(nothing_is_reused_at_once),
+		cmocka_unit_test(what_a_host_still_knows_is_held_back),
+		cmocka_unit_test(retired_roles_are_held_back),
 		cmocka_unit_test(pool_runs_dry),
 		cmocka_unit_test(macs_of_a_shadow),
 		cmocka_unit_test(shadow_refusals),
