@@ -200,7 +200,7 @@ static int read_sessions(struct reading *r)
 
 		if (rc)
 			return rc;
-		if (!val.ifindex)
+		if (val.kind == SV_SESSION_NONE)
 			continue;
 		session = grow(r->state->session, &r->state->n_session, sizeof(*session));
 		if (!session)

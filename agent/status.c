@@ -29,9 +29,9 @@ static void add_device_name(cJSON *item, const char *member, __u32 ifindex)
 
 static const char *role_name(enum sv_port_role role)
 {
-	static const char *const names[] = { "none", "trunk", "edge", "vnode" };
+	static const char *const names[] = { "none", "trunk", "edge", "vnode", "export" };
 
-	return role < 4 ? names[role] : "?";
+	return role <= SV_ROLE_EXPORT ? names[role] : "?";
 }
 
 static cJSON *port_json(struct agent *agent, const struct sv_port_info *info)

@@ -104,7 +104,7 @@ static int add_sessions(const struct sv_compile *c, struct sv_attach_plan *a)
 	}
 	for (size_t s = 0; s < a->n_session; s++)
 		a->out->spec.val.session[s] = a->session[s]->number;
-	a->out->spec.val.bits = a->n_session;
+	a->out->spec.val.bits = a->out->spec.val.sessions = a->n_session;
 	return 0;
 }
 
@@ -124,39 +124,37 @@ static bool keeps_tag(const struct sv_attach_plan *a)
 	return true;
 }
 
-/* The row of sv_port for a member: its `nth` tells apart ways of leaving by the same device. */
+/* A way out for a member: its `nth` tells apart ways of leaving by the same device. */
 static int exit_of(struct sv_attach_plan *a, const struct sv_member *member, bool keep,
-		   uint16_t *nth)
+		   uint8_t *nth)
 {
 	struct sv_attach_spec *spec = &a->out->spec;
-	struct sv_port how = { 0 };
-	uint16_t n = 0;
+	struct sv_exit way = { .ifindex = member->name };
 
 	if (!keep && member->vlan) {
-		how.flags = SV_PORT_PUSH;
-		how.vlan = member->vlan;
+		way.flags = SV_EXIT_PUSH;
+		way.arg = member->vlan;
 	}
 	if (member->role == SV_ROLE_EDGE)
-		how.flags |= SV_PORT_GATED;
+		way.flags |= SV_EXIT_GATED;
 	for (size_t i = 0; i < spec->n_port; i++) {
 		if (spec->port[i].ifindex != member->name)
 			continue;
 		*nth = spec->port[i].nth;
-		if (!memcmp(&spec->port[i].how, &how, sizeof(how)))
+		if (spec->port[i].flags == way.flags && spec->port[i].arg == way.arg)
 			return 0;
-		n++;
+		way.nth++;
 	}
 	if (!sv_grow(&spec->port, &spec->n_port, sizeof(*spec->port)))
 		return -ENOMEM;
-	spec->port[spec->n_port - 1].ifindex = member->name;
-	spec->port[spec->n_port - 1].nth = *nth = n;
-	spec->port[spec->n_port - 1].how = how;
+	spec->port[spec->n_port - 1] = way;
+	*nth = way.nth;
 	return 0;
 }
 
 static int add_exits(struct sv_attach_plan *a, bool keep)
 {
-	uint16_t nth;
+	uint8_t nth;
 
 	for (size_t v = 0; v < a->n_view; v++)
 		for (size_t m = 0; m < a->view[v].local->n; m++) {
@@ -192,7 +190,7 @@ static int add_member(const struct sv_compile *c, struct sv_attach_plan *a, stru
 		      const struct sv_member *member, enum sv_dest_kind kind, bool keep)
 {
 	struct sv_dest dest = { .ifindex = member->name, .kind = kind };
-	uint16_t nth = 0;
+	uint8_t nth = 0;
 
 	if (member->role != SV_ROLE_VNODE) {
 		if (exit_of(a, member, keep, &nth))

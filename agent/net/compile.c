@@ -284,6 +284,7 @@ static int compile_sessions(struct sv_compile *c)
 		out->number = session->number;
 		strcpy(out->name, session->name);
 		out->val.ifindex = sv_names_add(c->names, target->port);
+		out->val.kind = SV_SESSION_DEVICE;
 		out->val.max_len = target->mtu + 14 + 4;
 		if (!out->val.ifindex)
 			return -ENOMEM;

@@ -340,7 +340,7 @@ static bool only_loses_xdp(const struct sv_host_port *want, const struct sv_host
 
 static void ports_attach(struct planner *p, bool late)
 {
-	static const char *const roles[] = { "none", "trunk", "edge", "VNode" };
+	static const char *const roles[] = { "none", "trunk", "edge", "VNode", "export" };
 
 	for (size_t i = 0; i < p->want->n_port; i++) {
 		const struct sv_host_port *want = &p->want->port[i];

@@ -136,7 +136,8 @@ static bool exits_agree(const struct sv_attach_spec *a, const struct sv_attach_s
 		for (size_t j = 0; j < b->n_port; j++)
 			if (a->port[i].ifindex == b->port[j].ifindex &&
 			    a->port[i].nth == b->port[j].nth &&
-			    memcmp(&a->port[i].how, &b->port[j].how, sizeof(a->port[i].how)))
+			    (a->port[i].flags != b->port[j].flags ||
+			     a->port[i].arg != b->port[j].arg))
 				return false;
 	return true;
 }

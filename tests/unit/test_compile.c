@@ -98,8 +98,8 @@ static void exit_is(const struct compiled *c, const struct sv_host_attach *attac
 	__u32 name = sv_names_find(&c->names, port);
 
 	for (size_t i = 0; i < attach->spec.n_port; i++)
-		if (attach->spec.port[i].ifindex == name && attach->spec.port[i].how.vlan == vlan) {
-			assert_int_equal(attach->spec.port[i].how.flags, flags);
+		if (attach->spec.port[i].ifindex == name && attach->spec.port[i].arg == vlan) {
+			assert_int_equal(attach->spec.port[i].flags, flags);
 			return;
 		}
 	fail_msg("no exit %s vlan %u", port, vlan);
@@ -126,11 +126,11 @@ static void example_entry(void **state)
 	assert_int_equal(vnode->spec.val.variants, 2);
 	fan_is(&c, vnode, 0, 0, 0, "");
 	fan_is(&c, vnode, 0, 1, 0, "e1 P!");
-	exit_is(&c, vnode, "e1", 0, SV_PORT_GATED);
+	exit_is(&c, vnode, "e1", 0, SV_EXIT_GATED);
 	trunk = attach_at(&c, "t12", vid_of(doc, "A/l12"));
 	assert_int_equal(trunk->spec.val.flags, SV_ATTACH_POP);
 	fan_fmt(&c, trunk, 0, 0, 0, "%s P", eth1);
-	exit_is(&c, attach_at(&c, eth1, 0), "t12", vid_of(doc, "A/l12"), SV_PORT_PUSH);
+	exit_is(&c, attach_at(&c, eth1, 0), "t12", vid_of(doc, "A/l12"), SV_EXIT_PUSH);
 	assert_int_equal(c.state.n_group, 1);
 	assert_string_equal(c.state.group[0].name, "web");
 	assert_true(c.state.group[0].edge);
@@ -148,7 +148,7 @@ static void example_exit(void **state)
 
 	(void)state;
 	assert_int_equal(attach_at(&c, "e3", 30)->spec.val.flags, SV_ATTACH_LEARN | SV_ATTACH_POP);
-	exit_is(&c, attach_at(&c, eth1, 0), "e3", 30, SV_PORT_GATED | SV_PORT_PUSH);
+	exit_is(&c, attach_at(&c, eth1, 0), "e3", 30, SV_EXIT_GATED | SV_EXIT_PUSH);
 	release(&c);
 	cJSON_Delete(doc);
 }
@@ -241,8 +241,8 @@ static void shadow_over_one_trunk(void **state)
 	assert_string_equal(edge->why, "tc: t12 twice among the destinations");
 	fan_is(&c, edge, 0, 2, 0, "t12 P!, t12 S!");
 	assert_int_equal(edge->spec.n_port, 2);
-	exit_is(&c, edge, "t12", a, SV_PORT_PUSH);
-	exit_is(&c, edge, "t12", b, SV_PORT_PUSH);
+	exit_is(&c, edge, "t12", a, SV_EXIT_PUSH);
+	exit_is(&c, edge, "t12", b, SV_EXIT_PUSH);
 	/* `nth` belongs to the VLAN, whoever is live: sv_port has no variants. */
 	for (uint32_t variant = 0; variant < 3; variant++) {
 		const struct sv_dests *fan = &edge->spec.fan[variant];
@@ -250,7 +250,7 @@ static void shadow_over_one_trunk(void **state)
 
 		for (size_t p = 0; p < edge->spec.n_port; p++)
 			if (edge->spec.port[p].nth == fan->dest[0].nth)
-				assert_int_equal(edge->spec.port[p].how.vlan, primary);
+				assert_int_equal(edge->spec.port[p].arg, primary);
 		assert_int_not_equal(fan->dest[0].nth, fan->dest[1].nth);
 	}
 	trunk = attach_at(&c, "t12", b);
@@ -556,7 +556,7 @@ static void exits_never_change_in_place(void **state)
 	assert_int_equal(was->n_port, 2);
 	assert_int_equal(is->n_port, 1);
 	assert_int_equal(is->port[0].ifindex, was->port[0].ifindex);
-	assert_int_not_equal(is->port[0].how.vlan, was->port[0].how.vlan);
+	assert_int_not_equal(is->port[0].arg, was->port[0].arg);
 	assert_int_not_equal(is->val.id, was->val.id);
 	sv_host_state_fini(&first);
 	sv_host_state_fini(&second);

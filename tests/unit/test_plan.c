@@ -303,7 +303,7 @@ static bool exits_gated(const struct sv_attach_spec *spec, __u32 name, uint16_t 
 {
 	for (size_t p = 0; p < spec->n_port; p++)
 		if (spec->port[p].ifindex == name && spec->port[p].nth == nth)
-			return spec->port[p].how.flags & SV_PORT_GATED;
+			return spec->port[p].flags & SV_EXIT_GATED;
 	return false;
 }
 
