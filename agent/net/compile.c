@@ -21,6 +21,7 @@ void sv_host_state_fini(struct sv_host_state *state)
 	free(state->vnode);
 	free(state->attach);
 	free(state->session);
+	free(state->export);
 	free(state->group);
 	*state = (struct sv_host_state){ 0 };
 }

@@ -25,8 +25,8 @@ struct sv_host_port {
 	__u32 name;
 	enum sv_port_role role;
 	bool xdp; /* some attachment here, or one that leads here, is served by XDP */
-	bool made; /* desired: a VNode driver makes the device; else it must be there: see `missing`
-		    */
+	bool made; /* desired: we make the device (VNode, export); else it must be there: see
+		      `missing` */
 	bool missing; /* desired, by sv_host_resolve(): not made by us and not there */
 	bool up;
 	bool exists; /* actual: the device is there. desired: true */
@@ -54,8 +54,30 @@ struct sv_host_attach {
 
 struct sv_host_session {
 	__u16 number;
-	struct sv_session val; /* name for ifindex; `up` is the watcher's and not compared */
+	/* Name for ifindex. `up` of a device is the watcher's and not compared; `tap` is chosen by
+	 * sv_host_resolve(). */
+	struct sv_session val;
 	char name[SV_NAME];
+};
+
+/*
+ * A veth pair through which a session's copies leave for a collector (maps/export.h). `outer` takes
+ * the copies like a monitor's interface and is a port of role VNODE, so that its losses are counted
+ * and nothing ever comes in by it; `inner`, its other end, is a port of role EXPORT. agent/export.c
+ * makes the pair, both ends down, with its MTU, offloads and sv_export entry, and removes it; the
+ * plan attaches the programs and brings both ends up, like any port of a VNode.
+ */
+struct sv_host_export {
+	__u16 number; /* of the session */
+	__u32 outer, inner; /* names "svx<number>", "svy<number>" */
+	__u32 mtu; /* of both; desired: takes the VNet's longest frame with a tag of its own inside
+		    */
+	__u32 longest; /* desired: bytes of a copy, snap applied: must fit the way, with headers */
+	/* desired: kind, remote, port and id; `local`, `ttl` and `mtu` are the maker's to find.
+	 * actual: what sv_export_get() says of `inner`, all 0 when nothing. */
+	struct sv_export val;
+	bool left_out; /* desired: it cannot be made now, the rest goes on */
+	char name[SV_NAME]; /* desired: of the session */
 };
 
 struct sv_host_group {
@@ -68,11 +90,12 @@ struct sv_host_group {
 
 struct sv_host_state {
 	struct sv_names *names; /* shared, not owned */
-	size_t n_port, n_vnode, n_attach, n_session, n_group;
+	size_t n_port, n_vnode, n_attach, n_session, n_export, n_group;
 	struct sv_host_port *port;
 	struct sv_host_vnode *vnode;
 	struct sv_host_attach *attach;
 	struct sv_host_session *session;
+	struct sv_host_export *export;
 	struct sv_host_group *group;
 };
 void sv_host_state_fini(struct sv_host_state *state);
@@ -88,8 +111,9 @@ int sv_host_compile(struct sv_host_state *out, struct sv_names *names, const str
 void sv_host_tiers(struct sv_host_state *state, const struct sv_net *net, const uint8_t *live);
 /*
  * To be called between compile and plan: gives every attachment its id (the one it has in `actual`,
- * else the lowest that neither uses) and `edge`, and takes out what needs a device that is not made
- * by us and is not there (`missing`), so that one lost trunk does not stop the rest.
+ * else the lowest that neither uses) and `edge`, every session with rings its tap (alike), and
+ * takes out what needs a device that is not made by us and is not there (`missing`), so that one
+ * lost trunk does not stop the rest.
  */
 int sv_host_resolve(struct sv_host_state *desired, const struct sv_host_state *actual,
 		    struct sv_err *err);
@@ -107,6 +131,8 @@ int sv_host_resolve(struct sv_host_state *desired, const struct sv_host_state *a
 	X(VNODE_TIER, "vnode-tier")                                                                \
 	X(VNODE_START, "vnode-start")                                                              \
 	X(VNODE_DESTROY, "vnode-destroy")                                                          \
+	X(EXPORT_MAKE, "export-make") /* the pair for a collector; also to change it */            \
+	X(EXPORT_DROP, "export-drop")                                                              \
 	X(PORT_ATTACH, "port-attach") /* programs on, offloads set; also to change XDP */          \
 	X(PORT_UP, "port-up")                                                                      \
 	X(PORT_DOWN, "port-down")                                                                  \

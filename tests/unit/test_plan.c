@@ -209,6 +209,35 @@ static void sim_session_set(struct sim *s, const struct sv_host_session *want)
 	*session = *want;
 }
 
+static struct sv_host_export *sim_export(struct sim *s, uint16_t number)
+{
+	for (size_t i = 0; i < s->now.n_export; i++)
+		if (s->now.export[i].number == number)
+			return &s->now.export[i];
+	return NULL;
+}
+
+static void sim_export_make(struct sim *s, const struct sv_host_export *want)
+{
+	struct sv_host_export *export = sim_export(s, want->number);
+
+	sim_device(s, want->outer);
+	sim_device(s, want->inner);
+	if (!export)
+		export = sv_grow(&s->now.export, &s->now.n_export, sizeof(*export));
+	*export = *want;
+}
+
+static void sim_export_drop(struct sim *s, const struct sv_host_export *have)
+{
+	struct sv_host_export *export = sim_export(s, have->number);
+
+	assert_non_null(export);
+	sim_device_gone(s, export->outer);
+	sim_device_gone(s, export->inner);
+	REMOVE(s->now.export, s->now.n_export, export - s->now.export);
+}
+
 static void sim_gate(struct sim *s, const struct sv_host_group *want, uint8_t role, bool fresh)
 {
 	struct sv_host_group *group = sim_group(s, want->slot);
@@ -257,6 +286,10 @@ static void sim_op(struct sim *s, const struct sv_op *op, const struct sv_host_s
 		else
 			vnode->spec.tier = want->vnode[i].spec.tier;
 		return;
+	case SV_OP_EXPORT_MAKE:
+		return sim_export_make(s, &want->export[i]);
+	case SV_OP_EXPORT_DROP:
+		return sim_export_drop(s, &have->export[i]);
 	case SV_OP_PORT_ATTACH:
 		return sim_port_attach(s, &want->port[i]);
 	case SV_OP_PORT_DETACH:
@@ -433,6 +466,7 @@ static struct sv_host_state snapshot(const struct sim *s)
 	copy.vnode = copy_array(copy.vnode, copy.n_vnode * sizeof(*copy.vnode));
 	copy.attach = copy_array(copy.attach, copy.n_attach * sizeof(*copy.attach));
 	copy.session = copy_array(copy.session, copy.n_session * sizeof(*copy.session));
+	copy.export = copy_array(copy.export, copy.n_export * sizeof(*copy.export));
 	copy.group = copy_array(copy.group, copy.n_group * sizeof(*copy.group));
 	return copy;
 }
@@ -443,6 +477,7 @@ static void snapshot_free(struct sv_host_state *copy)
 	free(copy->vnode);
 	free(copy->attach);
 	free(copy->session);
+	free(copy->export);
 	free(copy->group);
 }
 
@@ -490,6 +525,7 @@ static void expect_done(struct sim *s, const struct sv_host_state *want)
 	assert_int_equal(s->now.n_attach, want->n_attach);
 	assert_int_equal(s->now.n_vnode, want->n_vnode);
 	assert_int_equal(s->now.n_session, want->n_session);
+	assert_int_equal(s->now.n_export, want->n_export);
 	for (size_t i = 0; i < want->n_attach; i++)
 		assert_true(sv_attach_spec_equal(&sim_attach(s, &want->attach[i].spec.key)->spec,
 						 &want->attach[i].spec));
