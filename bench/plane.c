@@ -5,9 +5,13 @@
  * standard input, each is answered by "ok" or "error: …"; the end of the input purges everything.
  *
  *	port DEV ROLE xdp|tc            attach the programs
- *	row PATH TAG COPIES xdp|tc      the attachments of one row of the table
+ *	session none                    the rows that follow have no sessions
+ *	session TO PPS FILTER…          … have this one too: TO is a device or "ring" (128 bytes of
+ *	                                each frame), PPS its budget or 0, FILTER may be empty;
+ *	                                devices before rings
+ *	row PATH TAG SHADOW xdp|tc      the attachments of one row; SHADOW: "shadow" or "none"
  *	many N xdp|tc                   N virtual links in transit, VLANs 1 … N
- *	counters                        what the attachments counted
+ *	counters                        what the attachments and the sessions counted
  */
 #include <errno.h>
 #include <net/if.h>
@@ -20,31 +24,43 @@
 #define OUT_VLAN 200
 #define GROUP 1
 #define LIVE_ROLE 1
-#define SESSION 1
 #define PORTS_MAX 4
+#define RING_SNAP 128
+#define BURST_NS 10000000
+#define WORDS_MAX 40
 
-/* The devices: in and out of the host, to and from the VNode, and the two kinds of copies. */
-enum { D_IN, D_OUT, V_IN, V_OUT, MONITOR, SHADOW, N_DEV };
-static const char *const dev_name[N_DEV] = { "d0", "d1", "v0", "v1", "m0", "h0" };
+/* The devices: in and out of the host, to and from the VNode, and to a shadow. */
+enum { D_IN, D_OUT, V_IN, V_OUT, SHADOW, N_DEV };
+static const char *const dev_name[N_DEV] = { "d0", "d1", "v0", "v1", "h0" };
+
+/* A session's number is its place in bench.session, plus one. */
+struct wish {
+	struct sv_session session;
+	char filter[192]; /* "" = everything */
+};
 
 struct bench {
 	struct sv_plane *plane;
 	__u32 dev[N_DEV];
+	size_t n_session;
+	struct wish session[SV_SESSION_BITS];
 	struct sv_err err;
 };
 
 struct row {
-	bool vnode, xdp, monitor, shadow, push, pop;
+	bool vnode, xdp, shadow, push, pop;
 };
 
 /* ---- one attachment -----------------------------------------------------------------------------
  */
 
-static void add_dest(struct sv_dests *dests, __u32 ifindex, enum sv_dest_kind kind, __u8 flags)
+static void add_dest(struct sv_dests *dests, __u32 ifindex, enum sv_dest_kind kind, __u8 bit,
+		     __u8 flags)
 {
 	dests->dest[dests->n++] = (struct sv_dest){
 		.ifindex = ifindex,
 		.kind = kind,
+		.bit = bit,
 		.flags = flags,
 	};
 }
@@ -57,10 +73,34 @@ static int alloc_spec(struct sv_attach_spec *spec)
 	return spec->fan && spec->port ? 0 : -ENOMEM;
 }
 
-static void add_exit(struct sv_attach_spec *spec, __u32 ifindex, __u16 vlan, __u16 flags)
+static void add_exit(struct sv_attach_spec *spec, __u32 ifindex, __u16 vlan, __u8 flags)
 {
-	spec->port[spec->n_port].ifindex = ifindex;
-	spec->port[spec->n_port++].how = (struct sv_port){ .vlan = vlan, .flags = flags };
+	spec->port[spec->n_port++] = (struct sv_exit){
+		.ifindex = ifindex,
+		.arg = vlan,
+		.flags = flags,
+	};
+}
+
+/* What the sessions want of an attachment that has them. */
+static int add_sessions(struct bench *b, struct sv_attach_spec *spec)
+{
+	for (size_t i = 0; i < b->n_session; i++) {
+		const struct wish *w = &b->session[i];
+
+		spec->val.session[i] = i + 1;
+		spec->val.bits += w->session.kind == SV_SESSION_DEVICE;
+		spec->val.sessions++;
+		strcpy(spec->point[i].vnet, "bench");
+		strcpy(spec->point[i].point, "in");
+		spec->point[i].direction = SV_POINT_IN;
+		spec->filter[i] = w->filter[0] ? strdup(w->filter) : NULL;
+		if (w->filter[0] && !spec->filter[i])
+			return -ENOMEM;
+	}
+	spec->val.digest = sv_filter_digest(spec->filter);
+	spec->val.flags |= spec->val.digest ? SV_ATTACH_FILTER : 0;
+	return 0;
 }
 
 /* Fills fan-outs: the primary wherever the gate is open, the shadow, the sessions of the mask. */
@@ -77,11 +117,13 @@ static void fill_fans(struct bench *b, struct sv_attach_spec *spec, const struct
 			if (a->flags & SV_ATTACH_LIVE && variant != a->role)
 				kind = SV_DEST_SHADOW;
 			if (!(a->flags & SV_ATTACH_GATED) || variant)
-				add_dest(d, primary, kind, guarded ? SV_DEST_GUARDED : 0);
+				add_dest(d, primary, kind, 0, guarded ? SV_DEST_GUARDED : 0);
 			if (a->flags & SV_ATTACH_LIVE && row->shadow)
-				add_dest(d, b->dev[SHADOW], SV_DEST_SHADOW, 0);
-			if (mask)
-				add_dest(d, b->dev[MONITOR], SV_DEST_SESSION, 0);
+				add_dest(d, b->dev[SHADOW], SV_DEST_SHADOW, 0, 0);
+			for (__u32 bit = 0; bit < a->bits; bit++)
+				if (mask >> bit & 1)
+					add_dest(d, b->session[bit].session.ifindex,
+						 SV_DEST_SESSION, bit, 0);
 		}
 	}
 }
@@ -102,20 +144,18 @@ static int make_ingress(struct bench *b, struct sv_attach_spec *spec, const stru
 		.variants = gated    ? 2
 			    : shared ? 3
 				     : 1,
-		.bits = row->monitor,
-		.session = { row->monitor ? SESSION : 0 },
 		.flags = (gated ? SV_ATTACH_GATED : SV_ATTACH_LEARN) |
 			 (shared ? SV_ATTACH_LIVE : 0) | (row->xdp ? SV_ATTACH_XDP : 0) |
 			 (row->pop ? SV_ATTACH_POP : 0) |
 			 (row->vnode || !row->xdp ? 0 : SV_ATTACH_META) |
 			 (!shared && row->xdp ? SV_ATTACH_SINGLE : 0),
 	};
-	if (alloc_spec(spec))
+	if (add_sessions(b, spec) || alloc_spec(spec))
 		return -ENOMEM;
 	fill_fans(b, spec, row, b->dev[row->vnode ? V_IN : D_OUT], !row->vnode);
 	if (!row->vnode)
 		add_exit(spec, b->dev[D_OUT], row->push ? OUT_VLAN : 0,
-			 (row->push ? SV_PORT_PUSH : 0) | (gated ? SV_PORT_GATED : 0));
+			 (row->push ? SV_EXIT_PUSH : 0) | (gated ? SV_EXIT_GATED : 0));
 	return 0;
 }
 
@@ -139,7 +179,7 @@ static int make_egress(struct bench *b, struct sv_attach_spec *spec, const struc
 		return -ENOMEM;
 	fill_fans(b, spec, &plain, b->dev[D_OUT], true);
 	add_exit(spec, b->dev[D_OUT], row->push ? OUT_VLAN : 0,
-		 row->push ? SV_PORT_PUSH : SV_PORT_GATED);
+		 row->push ? SV_EXIT_PUSH : SV_EXIT_GATED);
 	return 0;
 }
 
@@ -165,7 +205,7 @@ static int make_return(struct bench *b, struct sv_attach_spec *spec, const struc
 		return -ENOMEM;
 	fill_fans(b, spec, &plain, to, to_edge);
 	if (to_edge)
-		add_exit(spec, to, 0, SV_PORT_GATED);
+		add_exit(spec, to, 0, SV_EXIT_GATED);
 	return 0;
 }
 
@@ -193,23 +233,64 @@ static int clear(struct bench *b)
 	return n ? sv_attach_del(b->plane, key, n, &b->err) : 0;
 }
 
-static int set_gate_and_session(struct bench *b)
+static int set_gate_and_sessions(struct bench *b)
 {
-	const struct sv_session session = {
-		.ifindex = b->dev[MONITOR],
-		.max_len = 1518,
-		.up = 1,
-	};
 	int rc = sv_gate_set(b->plane, GROUP, 0, sv_gate_word(0, LIVE_ROLE, LIVE_ROLE), &b->err);
 
-	return rc ?: sv_session_set(b->plane, SESSION, &session, &b->err);
+	for (size_t i = 0; i < SV_SESSION_BITS && !rc; i++)
+		rc = sv_session_set(b->plane, i + 1, &b->session[i].session, &b->err);
+	return rc;
+}
+
+static int add_session(struct bench *b, const char *to, unsigned int pps, const char *filter)
+{
+	struct wish *w = &b->session[b->n_session];
+
+	if (b->n_session == SV_SESSION_BITS || strlen(filter) >= sizeof(w->filter))
+		return sv_err_set(&b->err, -ENOSPC, "too many sessions, or too long a filter");
+	strcpy(w->filter, filter);
+	w->session = (struct sv_session){ .up = 1 };
+	if (!strcmp(to, "ring")) {
+		w->session.kind = SV_SESSION_RING;
+		w->session.snap = RING_SNAP;
+		w->session.tap = b->n_session;
+	} else {
+		w->session.kind = SV_SESSION_DEVICE;
+		w->session.ifindex = if_nametoindex(to);
+		w->session.max_len = 1518;
+	}
+	if (pps) {
+		w->session.per_frame = (1000000000ull << 16) / pps;
+		w->session.burst_ns = BURST_NS;
+	}
+	b->n_session++;
+	return 0;
+}
+
+static int set_session(struct bench *b, char **word, size_t n)
+{
+	char filter[256] = "";
+
+	if (n == 2 && !strcmp(word[1], "none")) {
+		memset(b->session, 0, sizeof(b->session));
+		b->n_session = 0;
+		return 0;
+	}
+	if (n < 3)
+		return sv_err_set(&b->err, -EINVAL, "session none, or session TO PPS FILTER…");
+	for (size_t i = 3; i < n; i++) {
+		size_t at = strlen(filter);
+
+		snprintf(filter + at, sizeof(filter) - at, "%s%s", i > 3 ? " " : "", word[i]);
+	}
+	return add_session(b, word[1], atoi(word[2]), filter);
 }
 
 static int set_row(struct bench *b, const struct row *row)
 {
 	struct sv_attach_spec spec[4] = {};
 	size_t n = 0;
-	int rc = clear(b) ?: set_gate_and_session(b);
+	int rc = clear(b) ?: set_gate_and_sessions(b);
 
 	rc = rc ?: make_ingress(b, &spec[n++], row);
 	if (row->vnode) {
@@ -274,6 +355,22 @@ static int set_port(struct bench *b, const char *name, const char *role, bool xd
 	return sv_port_attach(b->plane, if_nametoindex(name), r, xdp, &b->err);
 }
 
+static int show_sessions(struct bench *b)
+{
+	for (__u16 number = 1; number <= b->n_session; number++) {
+		struct sv_scount count;
+		int rc = sv_scount_get(b->plane, number, &count, &b->err);
+
+		if (rc)
+			return rc;
+		for (int r = 0; r < SV_SCOUNT__COUNT; r++)
+			if (count.r[r].packets)
+				printf("session %u: %s %llu\n", number, sv_scount_name(r),
+				       count.r[r].packets);
+	}
+	return 0;
+}
+
 static int show_counters(struct bench *b)
 {
 	for (__u32 id = 0; id < 5; id++) {
@@ -287,18 +384,20 @@ static int show_counters(struct bench *b)
 				printf("attachment %u: %s %llu\n", id, sv_reason_name(r),
 				       count.r[r].packets);
 	}
-	return 0;
+	return show_sessions(b);
 }
 
 static int run(struct bench *b, char *line)
 {
-	char *word[5] = {};
+	char *word[WORDS_MAX] = {};
 	size_t n = 0;
 	bool xdp;
 
-	for (char *w = strtok(line, " \n"); w && n < 5; w = strtok(NULL, " \n"))
+	for (char *w = strtok(line, " \n"); w && n < WORDS_MAX; w = strtok(NULL, " \n"))
 		word[n++] = w;
 	xdp = n && !strcmp(word[n - 1], "xdp");
+	if (n && !strcmp(word[0], "session"))
+		return set_session(b, word, n);
 	if (n == 1 && !strcmp(word[0], "counters"))
 		return show_counters(b);
 	if (n == 4 && !strcmp(word[0], "port"))
@@ -310,8 +409,7 @@ static int run(struct bench *b, char *line)
 			.vnode = !strcmp(word[1], "vnode"),
 			.push = !strcmp(word[2], "push"),
 			.pop = !strcmp(word[2], "pop"),
-			.monitor = !strcmp(word[3], "monitor") || !strcmp(word[3], "both"),
-			.shadow = !strcmp(word[3], "shadow") || !strcmp(word[3], "both"),
+			.shadow = !strcmp(word[3], "shadow"),
 			.xdp = xdp,
 		};
 		return set_row(b, &row);
@@ -322,7 +420,7 @@ static int run(struct bench *b, char *line)
 int main(int argc, char **argv)
 {
 	struct bench b = {};
-	char line[256];
+	char line[512];
 	bool fresh;
 	int rc;
 
