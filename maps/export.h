@@ -20,10 +20,14 @@ struct sv_export {
 	__be16 port; /* VXLAN: UDP destination port */
 	__u8 kind; /* enum sv_export_kind */
 	__u8 ttl;
-	__u32 mtu; /* longest outer packet */
-	__u32 seq; /* ERSPAN: GRE sequence number of the next packet; counted up by the data plane
-		    */
+	__u32 mtu; /* longest outer packet, its IPv4 header included, its Ethernet header not */
+	/* The only device they may leave by: the agent has looked at what it stands on, and that no
+	 * edge is among it. A route that leads elsewhere is no route. */
+	__u32 dev;
+	/* Packets sent, counted up by the data plane: ERSPAN: GRE sequence number of the next one;
+	 * its lower half is the IPv4 identification of both kinds. */
+	__u32 seq;
 };
-SV_ASSERT_SIZE(sv_export, 24);
+SV_ASSERT_SIZE(sv_export, 28);
 
 #endif
