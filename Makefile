@@ -15,7 +15,7 @@ CFLAGS += -std=gnu11 $(WARN)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 $(WARN) -I. -Ivendor-headers -I/usr/include/$(shell uname -m)-linux-gnu
 
-LOADER_LIBS = -lxdp -lbpf -lelf -lz
+LOADER_LIBS = -lxdp -lbpf -lelf -lz -lpcap
 AGENT_LIBS = -lcjson -luv -lnl-route-3 -lnl-genl-3 -lnl-3
 CPPFLAGS += -I/usr/include/libnl3
 
