@@ -38,6 +38,7 @@ struct sv_tap {
 	struct sv_tap_ring *ring;
 	bool stale;
 	__u64 checked_ns; /* when the rings were last compared with the plane's */
+	bool drained; /* the last batch left nothing */
 	__u64 sleep_ns;
 
 	__u64 wall_offset; /* CLOCK_REALTIME - CLOCK_BOOTTIME */

@@ -195,16 +195,23 @@ int sv_tap_read(struct sv_tap *tap, struct sv_tap_item *item, size_t max, int ti
 	int n;
 
 	tap->sleep_ns = SLEEP_MIN_NS;
-	for (;;) {
+	for (;; now_ns = sv_tap_now_ns()) {
 		look(tap, now_ns);
+		/* Let some gather: to look at every single one would keep the writer from its head.
+		 */
+		if (tap->drained && now_ns < end_ns) {
+			tap->drained = false;
+			doze(tap, end_ns - now_ns);
+			continue;
+		}
 		n = merge(tap, item, max);
+		tap->drained = n > 0 && (size_t)n < max;
 		if (n > 0)
 			return n;
 		if (n < 0 || tap->stale)
 			return ended(tap, n, err);
 		if (now_ns >= end_ns || doze(tap, end_ns - now_ns))
 			return 0;
-		now_ns = sv_tap_now_ns();
 	}
 }
 
