@@ -30,6 +30,13 @@
 #define BLOCK_MS 50
 #define FRAME_MAX 70000
 #define GAPS_MAX 64
+#define LATE_MAX 16
+
+/* A frame that came after one sent later. */
+struct late {
+	uint32_t seq, max_seq;
+	uint64_t at_ns;
+};
 
 struct stream {
 	bool used;
@@ -39,6 +46,7 @@ struct stream {
 	uint64_t first_ns, last_ns, max_gap_ns, max_delay_ns, bytes;
 	uint8_t *seen; /* a bit a sequence number */
 	size_t seen_bits;
+	struct late late[LATE_MAX]; /* the first of the reordered */
 };
 
 struct rxcount {
@@ -115,6 +123,8 @@ static void stream_add(struct rxcount *rx, const uint8_t *mark, size_t len, uint
 		s->first_seq = s->max_seq = seq;
 		s->first_ns = s->last_ns = at_ns;
 	} else if (seq < s->max_seq) {
+		if (s->reordered < LATE_MAX)
+			s->late[s->reordered] = (struct late){ seq, s->max_seq, at_ns };
 		s->reordered++;
 	}
 	if (at_ns > s->last_ns && at_ns - s->last_ns > s->max_gap_ns)
@@ -151,6 +161,15 @@ static void stream_print_gaps(const struct stream *s)
 	printf("]");
 }
 
+static void stream_print_late(const struct stream *s)
+{
+	printf(",\"late\":[");
+	for (uint64_t i = 0; i < s->reordered && i < LATE_MAX; i++)
+		printf("%s[%u,%u,%llu]", i ? "," : "", s->late[i].seq, s->late[i].max_seq,
+		       (unsigned long long)s->late[i].at_ns);
+	printf("]");
+}
+
 static void stream_print(const struct stream *s)
 {
 	printf("\"%u\":{\"received\":%llu,\"unique\":%llu,\"lost\":%llu,\"duplicated\":%llu,"
@@ -163,6 +182,7 @@ static void stream_print(const struct stream *s)
 	       (unsigned long long)s->first_ns, (unsigned long long)s->last_ns,
 	       (unsigned long long)s->max_gap_ns, (unsigned long long)s->max_delay_ns);
 	stream_print_gaps(s);
+	stream_print_late(s);
 	printf("}");
 }
 

@@ -49,8 +49,9 @@ class Topo:
 
     def trunk(self, a, a_dev, b, b_dev, mtu=1500):
         netns.veth(a.net, a_dev, b.net, b_dev, mtu)
-        for host, dev in ((a, a_dev), (b, b_dev)):
+        for host, dev, way in ((a, a_dev, 2), (b, b_dev, 1)):
             silent(host.net, dev)
+            one_cpu(host.net, dev, way)
             host.net.run("ip", "link", "set", dev, "up")
 
     def tapped_trunk(self, a, a_dev, b, b_dev, mtu=1500):
@@ -65,8 +66,9 @@ class Topo:
             mid.run("ip", "link", "set", dev, "up")
             mid.run("tc", "qdisc", "add", "dev", dev, "clsact")
         # Only now: a veth learns whether its other end takes XDP frames when it comes up itself.
-        for net, dev in ((a.net, a_dev), (b.net, b_dev)):
+        for net, dev, way in ((a.net, a_dev, 2), (b.net, b_dev, 1)):
             silent(net, dev)
+            one_cpu(net, dev, way)
             net.run("ip", "link", "set", dev, "up")
         for dev, other in (("w0", "w1"), ("w1", "w0")):
             mid.run("tc", "filter", "add", "dev", dev, "ingress", "protocol", "all", "u32", "match",
@@ -81,6 +83,7 @@ class Topo:
         netns.host_offloads(net, "u0")
         net.run("sysctl", "-qw", "net.ipv6.conf.u0.accept_dad=0", "net.ipv6.conf.u0.accept_ra=0")
         silent(host.net, dev)
+        one_cpu(host.net, dev, 2 if name == "right" else 1)
         host.net.run("ip", "link", "set", dev, "up")
         net.run("ip", "link", "set", "u0", "up")
         for address in addresses:
@@ -212,6 +215,15 @@ class Topo:
 def silent(net, dev):
     """The substrate host's own stack, which shares the device, says nothing unasked."""
     net.run("sysctl", "-qw", f"net.ipv6.conf.{dev}.disable_ipv6=1")
+
+
+def one_cpu(net, dev, way):
+    """A queue of a real NIC interrupts one CPU. A veth's is polled wherever somebody sent into it last,
+    and what the stack then holds on two CPUs overtakes itself: so the way from left (1) or from right
+    (2) stays where its sender is."""
+    mask = f"{1 << traffic.cpu_number(way):x}"
+    run("ip", "netns", "exec", net.name, "sh", "-c",
+        f"echo {mask} >/sys/class/net/{dev}/queues/rx-0/rps_cpus")
 
 
 def quiet(net, dev):
