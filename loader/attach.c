@@ -27,7 +27,10 @@ static int pace_wait(struct pace *pace, struct sv_err *err)
 struct change {
 	const struct sv_attach_spec *spec;
 	const struct sv_attach_row *old; /* NULL: new */
+	struct sv_attach_spec was; /* of old */
 	__u32 fanout;
+	__u32 slot; /* of its filters */
+	bool same_fans; /* it goes on with the fan-outs it has */
 	bool done;
 };
 
@@ -37,20 +40,23 @@ struct set {
 	struct change *change;
 	size_t n_fan;
 	struct sv_fan *fan;
-	size_t n_exit; /* written so far: to be undone */
-	struct exit_undo {
-		struct sv_exit exit;
-		bool was;
-		struct sv_port how;
-	} * exit;
+	struct sv_slots *slots;
 };
 
 static void set_fini(struct set *set)
 {
+	for (size_t i = 0; i < set->n; i++)
+		sv_attach_spec_fini(&set->change[i].was);
 	sv_snapshot_fini(&set->snap);
 	free(set->change);
 	free(set->fan);
-	free(set->exit);
+	free(set->slots);
+}
+
+/* The same row of sv_port and sv_point as before, or one that nobody had. */
+static bool same_id(const struct change *c)
+{
+	return c->old && c->old->val.id == c->spec->val.id;
 }
 
 /* ---- what has to change -------------------------------------------------------------------- */
@@ -95,15 +101,23 @@ static int check_ids(const struct sv_snapshot *snap, const struct sv_attach_spec
 	return 0;
 }
 
-/* 1: the kernel holds just that. */
-static int is_current(struct sv_plane *plane, const struct sv_snapshot *snap,
-		      const struct sv_attach_row *old, const struct sv_attach_spec *spec,
-		      struct sv_err *err)
+/* 1: the kernel does not hold just that; *c is the change. */
+static int compare(struct sv_plane *plane, const struct sv_snapshot *snap,
+		   const struct sv_attach_spec *spec, struct change *c, struct sv_err *err)
 {
-	_cleanup_(sv_attach_spec_fini) struct sv_attach_spec now = {};
-	int rc = old ? sv_snapshot_spec(plane, snap, old, &now, err) : 0;
+	int rc;
 
-	return rc ?: old && sv_attach_spec_equal(&now, spec);
+	*c = (struct change){ .spec = spec, .old = sv_snapshot_find(snap, &spec->key) };
+	if (!c->old)
+		return 1;
+	rc = sv_snapshot_spec(plane, c->old, &c->was, err);
+	if (rc)
+		return rc;
+	c->same_fans = sv_attach_spec_same_fans(&c->was, spec);
+	if (!sv_attach_spec_equal(&c->was, spec))
+		return 1;
+	sv_attach_spec_fini(&c->was);
+	return 0;
 }
 
 static int find_changes(struct sv_plane *plane, struct set *set, const struct sv_attach_spec *specs,
@@ -115,15 +129,20 @@ static int find_changes(struct sv_plane *plane, struct set *set, const struct sv
 	if (!set->change)
 		return sv_err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < n; i++) {
-		const struct sv_attach_row *old = sv_snapshot_find(&set->snap, &specs[i].key);
-
-		rc = is_current(plane, &set->snap, old, &specs[i], err);
+		rc = compare(plane, &set->snap, &specs[i], &set->change[set->n], err);
 		if (rc < 0)
 			return rc;
-		if (!rc)
-			set->change[set->n++] = (struct change){ .spec = &specs[i], .old = old };
+		set->n += rc;
 	}
 	return 0;
+}
+
+static void add_fans(struct set *set, const struct change *c)
+{
+	for (size_t i = 0; i < c->spec->n_fan; i++) {
+		set->fan[set->n_fan].number = c->fanout + i;
+		set->fan[set->n_fan++].dests = &c->spec->fan[i];
+	}
 }
 
 static int choose_numbers(struct set *set, struct sv_err *err)
@@ -132,7 +151,7 @@ static int choose_numbers(struct set *set, struct sv_err *err)
 	size_t fans = 0;
 
 	for (size_t i = 0; i < set->n; i++)
-		fans += set->change[i].spec->n_fan;
+		fans += set->change[i].same_fans ? 0 : set->change[i].spec->n_fan;
 	set->fan = calloc(fans + 1, sizeof(*set->fan));
 	if (!ranges || !set->fan)
 		return sv_err_set(err, -ENOMEM, "out of memory");
@@ -143,61 +162,105 @@ static int choose_numbers(struct set *set, struct sv_err *err)
 	for (size_t i = 0; i < set->n; i++) {
 		struct change *c = &set->change[i];
 
-		c->fanout = sv_ranges_find(ranges, c->spec->n_fan);
+		c->fanout =
+			c->same_fans ? c->old->val.fanout : sv_ranges_find(ranges, c->spec->n_fan);
 		if (!c->fanout)
 			return sv_err_set(err, -ENOSPC,
 					  "no room for %zu more fan-outs: the host has %u", fans,
 					  SV_FANOUT_MAX);
-		for (size_t j = 0; j < c->spec->n_fan; j++) {
-			set->fan[set->n_fan].number = c->fanout + j;
-			set->fan[set->n_fan++].dests = &c->spec->fan[j];
-		}
+		if (!c->same_fans)
+			add_fans(set, c);
+	}
+	return 0;
+}
+
+static int choose_slots(struct set *set, struct sv_err *err)
+{
+	set->slots = malloc(sizeof(*set->slots));
+	if (!set->slots)
+		return sv_err_set(err, -ENOMEM, "out of memory");
+	sv_slots_init(set->slots, &set->snap);
+	for (size_t i = 0; i < set->n; i++) {
+		struct change *c = &set->change[i];
+
+		if (!(c->spec->val.flags & SV_ATTACH_FILTER))
+			continue;
+		c->slot = sv_slots_find(set->slots, c->spec->val.digest);
+		if (!c->slot)
+			return sv_err_set(err, -ENOSPC,
+					  "no room for another set of filters: the host has %u",
+					  SV_FILTER_MAX - 1);
 	}
 	return 0;
 }
 
 /* ---- writing it ---------------------------------------------------------------------------- */
 
-static int put_exit(struct pace *pace, struct set *set, const struct sv_exit *exit,
-		    struct sv_err *err)
+static int where(const struct change *c, int rc, struct sv_err *err)
 {
-	struct exit_undo *undo = &set->exit[set->n_exit];
-	struct sv_plane *plane = pace->plane;
-	int rc = 0;
+	const struct sv_attach_spec *s = c->spec;
 
-	*undo = (struct exit_undo){ .exit = *exit };
-	undo->was = !bpf_map_lookup_elem(plane->map[SV_MAP_PORT], &exit->key, &undo->how);
-	if (undo->was && !memcmp(&undo->how, &exit->how, sizeof(undo->how)))
-		return 0;
-	if (undo->was)
-		rc = pace_wait(pace, err);
-	rc = rc ?: sv_map_set(plane, SV_MAP_PORT, &exit->key, &exit->how, err);
-	if (rc)
-		return rc;
-	pace->dirty |= undo->was;
-	set->n_exit++;
+	return sv_err_prefix(err, rc, "attachment %u (device %u, VLAN %u)", s->val.id,
+			     s->key.ifindex, s->key.vlan);
+}
+
+static int put_exits(struct sv_plane *plane, const struct change *c, struct sv_err *err)
+{
+	const struct sv_attach_spec *s = c->spec;
+	struct sv_port row = {};
+
+	if (same_id(c))
+		sv_exit_read(plane, s->val.id, &row);
+	if (sv_exit_merge(&row, s->port, s->n_port))
+		return sv_err_set(err, -ENOSPC,
+				  "no room for its new ways out beside the old ones, %d in all: "
+				  "remove it first",
+				  SV_EXIT_MAX);
+	sv_exit_write(plane, s->val.id, &row);
 	return 0;
 }
 
-static int put_exits(struct pace *pace, struct set *set, struct sv_err *err)
+/* Only what it is now, or (undo) what it was; no frame needs the rest any more. */
+static void drop_exits(struct sv_plane *plane, const struct change *c, bool undo)
 {
-	size_t max = 0;
+	const struct sv_attach_spec *keep = undo ? &c->was : c->spec;
+	struct sv_port row = {};
+
+	if (!undo || same_id(c)) {
+		sv_exit_read(plane, c->spec->val.id, &row);
+		sv_exit_prune(&row, keep->port, keep->n_port);
+	}
+	sv_exit_write(plane, c->spec->val.id, &row);
+}
+
+static int put_filter(struct sv_plane *plane, struct set *set, const struct change *c,
+		      struct sv_err *err)
+{
+	int rc;
+
+	if (!c->slot)
+		return 0;
+	/* A slot of ours may still have the programs of a call that died. */
+	if (set->slots->fresh[c->slot] ? set->slots->loaded[c->slot]
+				       : sv_slot_filled(plane, c->slot))
+		return 0;
+	rc = sv_slot_load(plane, c->slot, c->spec->filter, err);
+	set->slots->loaded[c->slot] = !rc;
+	return rc;
+}
+
+/* All that an attachment needs but its fan-outs. */
+static int put_rest(struct sv_plane *plane, struct set *set, struct sv_err *err)
+{
 	int rc = 0;
 
-	for (size_t i = 0; i < set->n; i++)
-		max += set->change[i].spec->n_port;
-	set->exit = calloc(max + 1, sizeof(*set->exit));
-	if (!set->exit)
-		return sv_err_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < set->n; i++) {
-		const struct sv_attach_spec *s = set->change[i].spec;
+	for (size_t i = 0; i < set->n && !rc; i++) {
+		const struct change *c = &set->change[i];
 
-		for (size_t j = 0; j < s->n_port && !rc; j++) {
-			struct sv_exit exit = { { s->port[j].ifindex, s->val.id, s->port[j].nth },
-						s->port[j].how };
-
-			rc = put_exit(pace, set, &exit, err);
-		}
+		rc = put_exits(plane, c, err);
+		rc = rc ?: put_filter(plane, set, c, err);
+		rc = rc ?: sv_point_put(plane, c->spec, err);
+		rc = rc ? where(c, rc, err) : 0;
 	}
 	return rc;
 }
@@ -226,7 +289,7 @@ static int put_attaches(struct pace *pace, struct set *set, struct sv_err *err)
 		if (rc)
 			return rc;
 		val.fanout = c->fanout;
-		val.pad = 0;
+		val.filter = c->slot;
 		rc = put_attach(pace, c, &val, err);
 		c->done = !rc;
 	}
@@ -262,52 +325,26 @@ static void undo(struct pace *pace, struct set *set)
 		pace->dirty = true;
 	}
 	pace_wait(pace, NULL);
-	for (size_t i = set->n_exit; i-- > 0;) {
-		if (set->exit[i].was)
-			sv_map_set(plane, SV_MAP_PORT, &set->exit[i].exit.key, &set->exit[i].how,
-				   NULL);
-		else
-			sv_map_del(plane, SV_MAP_PORT, &set->exit[i].exit.key, NULL);
-		pace->dirty = true;
-		pace_wait(pace, NULL);
+	for (size_t i = 0; i < set->n; i++) {
+		const struct change *c = &set->change[i];
+
+		drop_exits(plane, c, true);
+		if (c->old)
+			sv_point_put(plane, &c->was, NULL);
+		sv_point_drop(plane, &c->spec->val, c->old ? &c->was : NULL, NULL);
 	}
+	sv_slots_empty(plane, set->slots, true, NULL);
 	clear_new_fans(plane, set);
 }
 
 /* ---- what nobody refers to any more -------------------------------------------------------- */
 
-static bool keeps_exit(const struct sv_attach_spec *spec, const struct sv_exit *exit)
+static int drop_row(struct sv_plane *plane, __u32 id, struct sv_err *err)
 {
-	if (!spec || spec->val.id != exit->key.attach)
-		return false;
-	for (size_t i = 0; i < spec->n_port; i++) {
-		if (spec->port[i].ifindex == exit->key.ifindex &&
-		    spec->port[i].nth == exit->key.nth)
-			return true;
-	}
-	return false;
-}
+	static const struct sv_port none;
 
-static int drop_exits(struct sv_plane *plane, const struct sv_snapshot *snap, __u32 id,
-		      const struct sv_attach_spec *now, struct sv_err *err)
-{
-	size_t n;
-	const struct sv_exit *exit = sv_snapshot_exits(snap, id, &n);
-	int rc = 0;
-
-	for (size_t i = 0; i < n && !rc; i++) {
-		if (!keeps_exit(now, &exit[i]))
-			rc = sv_map_del(plane, SV_MAP_PORT, &exit[i].key, err);
-	}
-	return rc;
-}
-
-static int drop_row(struct sv_plane *plane, const struct sv_snapshot *snap, __u32 id,
-		    struct sv_err *err)
-{
-	int rc = drop_exits(plane, snap, id, NULL, err);
-
-	return rc ?: sv_count_clear(plane, id, err);
+	sv_exit_write(plane, id, &none);
+	return sv_count_clear(plane, id, err);
 }
 
 static size_t add_numbers(__u32 *numbers, size_t n, const struct sv_attach *val)
@@ -324,33 +361,46 @@ static int drop_old(struct sv_plane *plane, struct set *set, struct sv_err *err)
 	int rc = numbers ? 0 : sv_err_set(err, -ENOMEM, "out of memory");
 
 	for (size_t i = 0; i < set->n && !rc; i++) {
-		const struct sv_attach_row *old = set->change[i].old;
-		const struct sv_attach_spec *now = set->change[i].spec;
+		const struct change *c = &set->change[i];
 
-		/* What an interrupted call may have left under a new id goes, too. */
-		rc = drop_exits(plane, &set->snap, now->val.id, now, err);
-		if (rc || !old)
+		drop_exits(plane, c, false);
+		if (!c->old)
 			continue;
-		n = add_numbers(numbers, n, &old->val);
-		if (old->val.id != now->val.id)
-			rc = drop_row(plane, &set->snap, old->val.id, err);
+		sv_slots_drop(set->slots, &c->old->val);
+		if (!c->same_fans)
+			n = add_numbers(numbers, n, &c->old->val);
+		rc = sv_point_drop(plane, &c->old->val, c->spec, err);
+		if (!same_id(c))
+			rc = rc ?: drop_row(plane, c->old->val.id, err);
 	}
+	rc = rc ?: sv_slots_empty(plane, set->slots, false, err);
 	return rc ?: sv_fanout_clear(plane, numbers, n, err);
 }
 
 /* ---- the operations ------------------------------------------------------------------------ */
+
+static int take_snapshot(struct sv_plane *plane, struct sv_snapshot *snap, struct sv_err *err)
+{
+	int rc = sv_exit_open(plane, err);
+
+	rc = rc ?: sv_snapshot_take(plane, snap, err);
+	return rc ?: sv_sweep(plane, snap, err);
+}
 
 static int plan(struct sv_plane *plane, struct set *set, const struct sv_attach_spec *specs,
 		size_t n, struct sv_err *err)
 {
 	int rc = 0;
 
+	if (!plane->programs)
+		return sv_err_set(err, -EINVAL, "this plane was only opened to look");
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = sv_attach_spec_check(&specs[i], err);
-	rc = rc ?: sv_snapshot_take(plane, &set->snap, err);
+	rc = rc ?: take_snapshot(plane, &set->snap, err);
 	rc = rc ?: check_ids(&set->snap, specs, n, err);
 	rc = rc ?: find_changes(plane, set, specs, n, err);
-	return rc ?: choose_numbers(set, err);
+	rc = rc ?: choose_numbers(set, err);
+	return rc ?: choose_slots(set, err);
 }
 
 int sv_attach_set(struct sv_plane *plane, const struct sv_attach_spec *specs, size_t n,
@@ -362,7 +412,7 @@ int sv_attach_set(struct sv_plane *plane, const struct sv_attach_spec *specs, si
 
 	if (rc || !set.n)
 		return rc;
-	rc = put_exits(&pace, &set, err);
+	rc = put_rest(plane, &set, err);
 	rc = rc ?: sv_fanout_write(plane, set.fan, set.n_fan, err);
 	rc = rc ?: put_attaches(&pace, &set, err);
 	rc = rc ?: pace_wait(&pace, err);
@@ -373,29 +423,64 @@ int sv_attach_set(struct sv_plane *plane, const struct sv_attach_spec *specs, si
 	return drop_old(plane, &set, err);
 }
 
+/* The rows of keys that are there, each once. */
+static int find_rows(const struct sv_snapshot *snap, const struct sv_attach_key *keys, size_t n,
+		     const struct sv_attach_row ***rows, size_t *n_rows, struct sv_err *err)
+{
+	_cleanup_free_ bool *seen = calloc(snap->n + 1, sizeof(*seen));
+	const struct sv_attach_row *row;
+
+	*n_rows = 0;
+	*rows = calloc(n + 1, sizeof(**rows));
+	if (!*rows || !seen)
+		return sv_err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		row = sv_snapshot_find(snap, &keys[i]);
+		if (!row || seen[row - snap->row])
+			continue;
+		seen[row - snap->row] = true;
+		(*rows)[(*n_rows)++] = row;
+	}
+	return 0;
+}
+
+static int drop_rows(struct sv_plane *plane, const struct sv_snapshot *snap,
+		     const struct sv_attach_row *const *rows, size_t n, struct sv_err *err)
+{
+	_cleanup_free_ __u32 *numbers = calloc(SV_FANOUT_MAX, sizeof(*numbers));
+	_cleanup_free_ struct sv_slots *slots = malloc(sizeof(*slots));
+	size_t n_numbers = 0;
+	int rc = 0;
+
+	if (!numbers || !slots)
+		return sv_err_set(err, -ENOMEM, "out of memory");
+	sv_slots_init(slots, snap);
+	for (size_t i = 0; i < n && !rc; i++) {
+		const struct sv_attach *val = &rows[i]->val;
+
+		sv_slots_drop(slots, val);
+		n_numbers = add_numbers(numbers, n_numbers, val);
+		rc = sv_point_drop(plane, val, NULL, err);
+		rc = rc ?: drop_row(plane, val->id, err);
+	}
+	rc = rc ?: sv_slots_empty(plane, slots, false, err);
+	return rc ?: sv_fanout_clear(plane, numbers, n_numbers, err);
+}
+
 int sv_attach_del(struct sv_plane *plane, const struct sv_attach_key *keys, size_t n,
 		  struct sv_err *err)
 {
 	_cleanup_(sv_snapshot_fini) struct sv_snapshot snap = {};
-	_cleanup_free_ __u32 *numbers = calloc(SV_FANOUT_MAX, sizeof(*numbers));
+	_cleanup_free_ const struct sv_attach_row **rows = NULL;
 	struct pace pace = { .plane = plane };
-	const struct sv_attach_row *row;
-	size_t n_numbers = 0;
-	int rc = numbers ? 0 : sv_err_set(err, -ENOMEM, "out of memory");
+	size_t n_rows = 0;
+	int rc = take_snapshot(plane, &snap, err);
 
-	rc = rc ?: sv_snapshot_take(plane, &snap, err);
-	for (size_t i = 0; i < n && !rc; i++) {
-		row = sv_snapshot_find(&snap, &keys[i]);
-		if (!row)
-			continue;
-		rc = sv_map_del(plane, SV_MAP_ATTACH, &keys[i], err);
-		n_numbers = add_numbers(numbers, n_numbers, &row->val);
+	rc = rc ?: find_rows(&snap, keys, n, &rows, &n_rows, err);
+	for (size_t i = 0; i < n_rows && !rc; i++) {
+		rc = sv_map_del(plane, SV_MAP_ATTACH, &rows[i]->key, err);
 		pace.dirty = true;
 	}
 	rc = rc ?: pace_wait(&pace, err);
-	for (size_t i = 0; i < n && !rc; i++) {
-		row = sv_snapshot_find(&snap, &keys[i]);
-		rc = row ? drop_row(plane, &snap, row->val.id, err) : 0;
-	}
-	return rc ?: sv_fanout_clear(plane, numbers, n_numbers, err);
+	return rc ?: drop_rows(plane, &snap, rows, n_rows, err);
 }

@@ -52,10 +52,16 @@ int sv_scount_get(struct sv_plane *plane, __u16 session, struct sv_scount *count
 	return sum(plane, SV_MAP_SCOUNT, session, (__u64 *)count, WORDS(*count), err);
 }
 
+/* All but the role are counters; that is the same on every CPU. */
 int sv_dcount_get(struct sv_plane *plane, __u32 ifindex, struct sv_dcount *count,
 		  struct sv_err *err)
 {
-	return sum(plane, SV_MAP_DCOUNT, ifindex, (__u64 *)count, WORDS(*count), err);
+	int cpus = libbpf_num_possible_cpus();
+	int rc = sum(plane, SV_MAP_DCOUNT, ifindex, (__u64 *)count, WORDS(*count), err);
+
+	if (!rc)
+		count->role /= cpus;
+	return rc;
 }
 
 int sv_count_clear(struct sv_plane *plane, __u32 attach, struct sv_err *err)
@@ -68,13 +74,20 @@ int sv_scount_clear(struct sv_plane *plane, __u16 session, struct sv_err *err)
 	return zero(plane, SV_MAP_SCOUNT, session, WORDS(struct sv_scount), err);
 }
 
-int sv_dcount_make(struct sv_plane *plane, __u32 ifindex, struct sv_err *err)
+int sv_dcount_make(struct sv_plane *plane, __u32 ifindex, enum sv_port_role role,
+		   struct sv_err *err)
 {
+	int cpus = libbpf_num_possible_cpus();
+	_cleanup_free_ struct sv_dcount *rows = cpus > 0 ? calloc(cpus, sizeof(*rows)) : NULL;
 	struct sv_dcount now;
 
-	if (!sv_dcount_get(plane, ifindex, &now, NULL))
+	if (!rows)
+		return sv_err_set(err, -ENOMEM, "out of memory");
+	if (!sv_dcount_get(plane, ifindex, &now, NULL) && now.role == role)
 		return 0;
-	return zero(plane, SV_MAP_DCOUNT, ifindex, WORDS(now), err);
+	for (int i = 0; i < cpus; i++)
+		rows[i].role = role;
+	return sv_map_set(plane, SV_MAP_DCOUNT, &ifindex, rows, err);
 }
 
 int sv_dcount_drop(struct sv_plane *plane, __u32 ifindex, struct sv_err *err)

@@ -21,6 +21,14 @@
 	X(PORT, sv_port)                                                                           \
 	X(SELF, sv_self)                                                                           \
 	X(SESSION, sv_session)                                                                     \
+	X(BUDGET, sv_budget)                                                                       \
+	X(FILTER_XDP, sv_filter_xdp)                                                               \
+	X(FILTER_TC, sv_filter_tc)                                                                 \
+	X(SCRATCH, sv_scratch)                                                                     \
+	X(TAP, sv_tap)                                                                             \
+	X(TAP_CTL, sv_tap_ctl)                                                                     \
+	X(POINT, sv_point)                                                                         \
+	X(EXPORT, sv_export)                                                                       \
 	X(COUNT, sv_count)                                                                         \
 	X(SCOUNT, sv_scount)                                                                       \
 	X(DCOUNT, sv_dcount)                                                                       \
@@ -33,7 +41,7 @@
 #define SV_MAP_ENUM(id, name) SV_MAP_##id,
 enum sv_map { SV_MAPS(SV_MAP_ENUM) SV_MAP__COUNT };
 
-#define SV_ROLE__COUNT (SV_ROLE_VNODE + 1)
+#define SV_ROLE__COUNT (SV_ROLE_EXPORT + 1)
 #define SV_TRACE_MAX 8
 
 struct sv_tracer {
@@ -46,9 +54,12 @@ struct sv_tracer {
 struct sv_plane {
 	char pin[PATH_MAX / 2];
 	int map[SV_MAP__COUNT];
+	__u64 (*exit)[SV_EXIT_MAX]; /* sv_port in our memory; see exit.c */
 	bool programs; /* loaded by us: sv_plane_open(), not sv_plane_open_maps() */
+	bool swept; /* sv_sweep() has been here */
+	int stage_xdp, stage_tc; /* the delivery stage behind the filters */
 	int egress; /* the devmap program that fan-outs carry */
-	int xdp[SV_ROLE__COUNT]; /* by role */
+	int xdp[SV_ROLE__COUNT]; /* by role; EXPORT has none */
 	int tc[SV_ROLE__COUNT];
 	size_t n_trace;
 	struct sv_tracer trace[SV_TRACE_MAX];
@@ -165,7 +176,8 @@ int sv_map_grace(struct sv_plane *plane, struct sv_err *err);
 /* count.c */
 int sv_count_clear(struct sv_plane *plane, __u32 attach, struct sv_err *err);
 int sv_scount_clear(struct sv_plane *plane, __u16 session, struct sv_err *err);
-int sv_dcount_make(struct sv_plane *plane, __u32 ifindex, struct sv_err *err);
+int sv_dcount_make(struct sv_plane *plane, __u32 ifindex, enum sv_port_role role,
+		   struct sv_err *err);
 int sv_dcount_drop(struct sv_plane *plane, __u32 ifindex, struct sv_err *err);
 
 /* fanout.c: numbers and inner maps. */
@@ -190,32 +202,68 @@ int sv_fanout_rebuild(struct sv_plane *plane, const struct sv_fan *fans, size_t 
 /* Numbers that nobody refers to any more. */
 int sv_fanout_clear(struct sv_plane *plane, const __u32 *numbers, size_t n, struct sv_err *err);
 
-/* spec.c: -EINVAL with the text when no data plane could carry it. */
+/* spec.c: -EINVAL or -ENOSPC with the text when no data plane could carry it. */
 int sv_attach_spec_check(const struct sv_attach_spec *spec, struct sv_err *err);
+bool sv_attach_spec_same_fans(const struct sv_attach_spec *a, const struct sv_attach_spec *b);
 
-/* snapshot.c: what sv_attach and sv_port hold, in an order of ours. */
-struct sv_exit {
-	struct sv_port_key key;
-	struct sv_port how;
+/* exit.c: rows of sv_port. */
+int sv_exit_open(struct sv_plane *plane, struct sv_err *err);
+void sv_exit_close(struct sv_plane *plane);
+void sv_exit_read(const struct sv_plane *plane, __u32 id, struct sv_port *row);
+/* Each way out that differs is written by one store. */
+void sv_exit_write(struct sv_plane *plane, __u32 id, const struct sv_port *row);
+/* The wanted ways beside those that are there, each of which keeps its place. -ENOSPC */
+int sv_exit_merge(struct sv_port *row, const struct sv_exit *want, size_t n);
+/* The wanted ways only; after sv_exit_merge(). */
+void sv_exit_prune(struct sv_port *row, const struct sv_exit *want, size_t n);
+
+/* point.c: rows of sv_point, one a session of an attachment. */
+bool sv_point_same(const struct sv_point *a, const struct sv_point *b);
+int sv_point_get(struct sv_plane *plane, const struct sv_attach *val,
+		 struct sv_point point[SV_SESSION_BITS], struct sv_err *err);
+int sv_point_put(struct sv_plane *plane, const struct sv_attach_spec *spec, struct sv_err *err);
+/* The rows that val has and `but` (may be NULL) has not. */
+int sv_point_drop(struct sv_plane *plane, const struct sv_attach *val,
+		  const struct sv_attach_spec *but, struct sv_err *err);
+
+/* slot.c: filter programs in sv_filter_xdp and sv_filter_tc; attachments with one digest share. */
+struct sv_slots {
+	__u64 digest[SV_FILTER_MAX]; /* 0: free */
+	__u32 users[SV_FILTER_MAX]; /* attachments */
+	bool fresh[SV_FILTER_MAX]; /* taken since sv_slots_init() */
+	bool loaded[SV_FILTER_MAX]; /* and filled */
 };
+struct sv_snapshot;
+void sv_slots_init(struct sv_slots *slots, const struct sv_snapshot *snap);
+void sv_slots_take(struct sv_slots *slots, const struct sv_attach *val);
+void sv_slots_drop(struct sv_slots *slots, const struct sv_attach *val);
+__u32 sv_slots_find(struct sv_slots *slots, __u64 digest); /* takes it; 0: none is left */
+bool sv_slot_filled(struct sv_plane *plane, __u32 slot);
+int sv_slot_load(struct sv_plane *plane, __u32 slot, char *const filter[SV_SESSION_BITS],
+		 struct sv_err *err);
+/* Those without users, or (undo) those that are fresh. */
+int sv_slots_empty(struct sv_plane *plane, const struct sv_slots *slots, bool undo,
+		   struct sv_err *err);
+/* The delivery stage, in slot 0. */
+int sv_slot_put_stage(struct sv_plane *plane, struct sv_err *err);
+
+/* sweep.c: what an interrupted call of an earlier process left; once a plane. */
+int sv_sweep(struct sv_plane *plane, const struct sv_snapshot *snap, struct sv_err *err);
+
+/* snapshot.c: what sv_attach holds, in an order of ours. */
 struct sv_snapshot {
 	size_t n;
 	struct sv_attach_row {
 		struct sv_attach_key key;
 		struct sv_attach val;
 	} * row; /* by key */
-	size_t n_exit;
-	struct sv_exit *exit; /* by attachment id, device, nth */
 };
 int sv_snapshot_take(struct sv_plane *plane, struct sv_snapshot *snap, struct sv_err *err);
 void sv_snapshot_fini(struct sv_snapshot *snap);
 const struct sv_attach_row *sv_snapshot_find(const struct sv_snapshot *snap,
 					     const struct sv_attach_key *key);
-/* The exits of one attachment: the first, and *n of them. */
-const struct sv_exit *sv_snapshot_exits(const struct sv_snapshot *snap, __u32 id, size_t *n);
-int sv_snapshot_spec(struct sv_plane *plane, const struct sv_snapshot *snap,
-		     const struct sv_attach_row *row, struct sv_attach_spec *spec,
-		     struct sv_err *err);
+int sv_snapshot_spec(struct sv_plane *plane, const struct sv_attach_row *row,
+		     struct sv_attach_spec *spec, struct sv_err *err);
 
 /* rebuild.c: all fan-outs anew, after an upgrade of the devmap program. */
 int sv_attach_rebuild(struct sv_plane *plane, struct sv_err *err);

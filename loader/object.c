@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "bpf/devmap.skel.h"
+#include "bpf/encap.skel.h"
 #include "bpf/tc.skel.h"
 #include "bpf/trace.skel.h"
 #include "bpf/xdp.skel.h"
@@ -117,6 +118,9 @@ static const struct slot {
 	{ "sv_tc_trunk", offsetof(struct sv_plane, tc[SV_ROLE_TRUNK]) },
 	{ "sv_tc_edge", offsetof(struct sv_plane, tc[SV_ROLE_EDGE]) },
 	{ "sv_tc_vnode", offsetof(struct sv_plane, tc[SV_ROLE_VNODE]) },
+	{ "sv_tc_export", offsetof(struct sv_plane, tc[SV_ROLE_EXPORT]) },
+	{ "sv_xdp_deliver", offsetof(struct sv_plane, stage_xdp) },
+	{ "sv_tc_deliver", offsetof(struct sv_plane, stage_tc) },
 };
 
 int *sv_object_slot(struct sv_plane *plane, size_t i, const char **name)
@@ -211,6 +215,7 @@ static const struct object objects[] = {
 	{ "sv_devmap", sv_devmap__elf_bytes, NULL, keep_slots },
 	{ "sv_xdp", sv_xdp__elf_bytes, NULL, keep_slots },
 	{ "sv_tc", sv_tc__elf_bytes, NULL, keep_slots },
+	{ "sv_encap", sv_encap__elf_bytes, NULL, keep_slots },
 	{ "sv_trace", sv_trace__elf_bytes, tune_trace, keep_trace },
 };
 

@@ -30,6 +30,8 @@ static struct sv_plane *plane_new(const char *pin)
 	memset(plane->xdp, -1, sizeof(plane->xdp));
 	memset(plane->tc, -1, sizeof(plane->tc));
 	plane->egress = -1;
+	plane->stage_xdp = -1;
+	plane->stage_tc = -1;
 	plane->tcx = -1;
 	plane->dispatcher = -1;
 	return plane;
@@ -47,6 +49,7 @@ void sv_plane_close(struct sv_plane *plane)
 	if (!plane)
 		return;
 	ring_buffer__free(plane->ring);
+	sv_exit_close(plane);
 	for (int i = 0; i < SV_MAP__COUNT; i++)
 		close_fd(&plane->map[i]);
 	for (int i = 0; i < SV_ROLE__COUNT; i++) {
@@ -56,6 +59,8 @@ void sv_plane_close(struct sv_plane *plane)
 	for (size_t i = 0; i < plane->n_trace; i++)
 		close_fd(&plane->trace[i].fd);
 	close_fd(&plane->egress);
+	close_fd(&plane->stage_xdp);
+	close_fd(&plane->stage_tc);
 	free(plane);
 }
 
@@ -326,6 +331,7 @@ static int put_all(struct sv_plane *plane, struct sv_err *err)
 	char path[PATH_MAX];
 	int rc = drop_named(plane, "progs", "build", err);
 
+	rc = rc ?: sv_slot_put_stage(plane, err);
 	rc = rc ?: put_egress(plane, err);
 	for (size_t i = 0; i < plane->n_trace && !rc; i++)
 		rc = put_trace(plane, &plane->trace[i], err);
@@ -360,7 +366,7 @@ static int fill(struct sv_plane *plane, bool *fresh, struct sv_err *err)
 	if (pinned == PINNED_OURS && adopt_programs(plane)) {
 		plane->programs = true;
 		*fresh = false;
-		return 0;
+		return sv_slot_put_stage(plane, err);
 	}
 	rc = sv_object_load_all(plane, err);
 	if (rc)

@@ -66,9 +66,9 @@ struct sv_port_info {
 };
 
 /*
- * Attaches the programs for a role: TC ingress always, XDP when `xdp`. Brings the port's row in
- * sv_dcount and sv_self. Idempotent, and adds or removes XDP when called again with another `xdp`.
- * Neither brings the device up nor changes its offloads.
+ * Attaches the programs for a role: TC ingress always, XDP when `xdp` (never for EXPORT). Brings
+ * the port's row in sv_dcount and sv_self. Idempotent, and adds or removes XDP when called again
+ * with another `xdp`. Neither brings the device up nor changes its offloads.
  */
 int sv_port_attach(struct sv_plane *plane, __u32 ifindex, enum sv_port_role role, bool xdp,
 		   struct sv_err *err);
@@ -97,6 +97,7 @@ struct sv_attach_spec {
 	struct sv_point point[SV_SESSION_BITS]; /* by mask bit; no VNet: none */
 };
 
+/* Frees fan, port and the expressions, which are all the spec's own. */
 void sv_attach_spec_fini(struct sv_attach_spec *spec);
 /* Equal but for val.fanout, val.filter and `filter`, whose digests are compared (the order of
  * `port` does not matter). */

@@ -11,9 +11,10 @@
 static int put_rows(struct sv_plane *plane, const struct sv_record *rec, struct sv_err *err)
 {
 	struct bpf_devmap_val val = { .ifindex = rec->ifindex }, now;
-	int rc = sv_dcount_make(plane, rec->ifindex, err);
+	int rc = sv_dcount_make(plane, rec->ifindex, rec->role, err);
 
-	if (rc)
+	/* Nothing is ever answered out of an export port. */
+	if (rc || rec->role == SV_ROLE_EXPORT)
 		return rc;
 	if (!bpf_map_lookup_elem(plane->map[SV_MAP_SELF], &rec->ifindex, &now) &&
 	    !!now.bpf_prog.id == sv_role_guarded(rec->role))
@@ -109,8 +110,10 @@ int sv_port_attach(struct sv_plane *plane, __u32 ifindex, enum sv_port_role role
 	bool found;
 	int rc;
 
-	if (role < SV_ROLE_TRUNK || role > SV_ROLE_VNODE)
+	if (role < SV_ROLE_TRUNK || role >= SV_ROLE__COUNT)
 		return sv_err_set(err, -EINVAL, "bad port role %d", role);
+	if (role == SV_ROLE_EXPORT && xdp)
+		return sv_err_set(err, -EINVAL, "an export port has no XDP program");
 	if (!plane->programs)
 		return sv_err_set(err, -EINVAL, "this plane was only opened to look");
 	if (sv_netdev_get(&dev, ifindex))

@@ -14,7 +14,7 @@ static bool parse(struct sv_record *rec, const char *pin, const char *name)
 	if (sscanf(name, "%u-%2hhx%2hhx%2hhx%2hhx%2hhx%2hhx-%u%n", &rec->ifindex, &rec->mac[0],
 		   &rec->mac[1], &rec->mac[2], &rec->mac[3], &rec->mac[4], &rec->mac[5], &role,
 		   &end) != 8 ||
-	    name[end] || role < SV_ROLE_TRUNK || role > SV_ROLE_VNODE)
+	    name[end] || role < SV_ROLE_TRUNK || role >= SV_ROLE__COUNT)
 		return false;
 	rec->role = role;
 	return !sv_pin_path(rec->path, sizeof(rec->path), pin, "ports/%s", name);

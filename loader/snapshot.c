@@ -16,16 +16,7 @@ static int cmp_row(const void *a, const void *b)
 	return cmp_u32(x->key.ifindex, y->key.ifindex) ?: cmp_u32(x->key.vlan, y->key.vlan);
 }
 
-static int cmp_exit(const void *a, const void *b)
-{
-	const struct sv_exit *x = a, *y = b;
-
-	return cmp_u32(x->key.attach, y->key.attach) ?:
-	       cmp_u32(x->key.ifindex, y->key.ifindex) ?:
-	       cmp_u32(x->key.nth, y->key.nth);
-}
-
-static int take_rows(struct sv_plane *plane, struct sv_snapshot *snap, struct sv_err *err)
+int sv_snapshot_take(struct sv_plane *plane, struct sv_snapshot *snap, struct sv_err *err)
 {
 	_cleanup_free_ void *keys = NULL, *vals = NULL;
 	size_t n;
@@ -45,37 +36,9 @@ static int take_rows(struct sv_plane *plane, struct sv_snapshot *snap, struct sv
 	return 0;
 }
 
-static int take_exits(struct sv_plane *plane, struct sv_snapshot *snap, struct sv_err *err)
-{
-	_cleanup_free_ void *keys = NULL, *vals = NULL;
-	size_t n;
-	int rc = sv_map_dump(plane, SV_MAP_PORT, &keys, &vals, &n, err);
-
-	if (rc)
-		return rc;
-	snap->exit = calloc(n + 1, sizeof(*snap->exit));
-	if (!snap->exit)
-		return sv_err_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < n; i++) {
-		snap->exit[i].key = ((struct sv_port_key *)keys)[i];
-		snap->exit[i].how = ((struct sv_port *)vals)[i];
-	}
-	snap->n_exit = n;
-	qsort(snap->exit, n, sizeof(*snap->exit), cmp_exit);
-	return 0;
-}
-
-int sv_snapshot_take(struct sv_plane *plane, struct sv_snapshot *snap, struct sv_err *err)
-{
-	int rc = take_rows(plane, snap, err);
-
-	return rc ?: take_exits(plane, snap, err);
-}
-
 void sv_snapshot_fini(struct sv_snapshot *snap)
 {
 	free(snap->row);
-	free(snap->exit);
 	*snap = (struct sv_snapshot){};
 }
 
@@ -85,24 +48,6 @@ const struct sv_attach_row *sv_snapshot_find(const struct sv_snapshot *snap,
 	struct sv_attach_row want = { .key = *key };
 
 	return bsearch(&want, snap->row, snap->n, sizeof(want), cmp_row);
-}
-
-const struct sv_exit *sv_snapshot_exits(const struct sv_snapshot *snap, __u32 id, size_t *n)
-{
-	size_t lo = 0, hi = snap->n_exit, end;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (snap->exit[mid].key.attach < id)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	for (end = lo; end < snap->n_exit && snap->exit[end].key.attach == id;)
-		end++;
-	*n = end - lo;
-	return &snap->exit[lo];
 }
 
 static int read_fans(struct sv_plane *plane, struct sv_attach_spec *spec, struct sv_err *err)
@@ -121,30 +66,35 @@ static int read_fans(struct sv_plane *plane, struct sv_attach_spec *spec, struct
 	return rc;
 }
 
-static int read_ports(const struct sv_snapshot *snap, struct sv_attach_spec *spec,
-		      struct sv_err *err)
+static int read_ports(struct sv_plane *plane, struct sv_attach_spec *spec, struct sv_err *err)
 {
-	const struct sv_exit *exit = sv_snapshot_exits(snap, spec->val.id, &spec->n_port);
+	struct sv_port row;
+	int rc = sv_exit_open(plane, err);
 
-	spec->port = calloc(spec->n_port + 1, sizeof(*spec->port));
+	if (rc)
+		return rc;
+	spec->port = calloc(SV_EXIT_MAX, sizeof(*spec->port));
 	if (!spec->port)
 		return sv_err_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < spec->n_port; i++) {
-		spec->port[i].ifindex = exit[i].key.ifindex;
-		spec->port[i].nth = exit[i].key.nth;
-		spec->port[i].how = exit[i].how;
+	sv_exit_read(plane, spec->val.id % SV_ATTACH_MAX, &row);
+	for (size_t i = 0; i < SV_EXIT_MAX; i++) {
+		if (row.exit[i].ifindex)
+			spec->port[spec->n_port++] = row.exit[i];
 	}
 	return 0;
 }
 
-int sv_snapshot_spec(struct sv_plane *plane, const struct sv_snapshot *snap,
-		     const struct sv_attach_row *row, struct sv_attach_spec *spec,
-		     struct sv_err *err)
+int sv_snapshot_spec(struct sv_plane *plane, const struct sv_attach_row *row,
+		     struct sv_attach_spec *spec, struct sv_err *err)
 {
 	struct sv_attach_spec s = { .key = row->key, .val = row->val };
 	int rc = read_fans(plane, &s, err);
 
-	rc = rc ?: read_ports(snap, &s, err);
+	rc = rc ?: read_ports(plane, &s, err);
+	rc = rc ?: sv_point_get(plane, &s.val, s.point, err);
+	/* Filters whose programs are lost equal nobody's: so the agent sets them again. */
+	if (!rc && s.val.flags & SV_ATTACH_FILTER && !sv_slot_filled(plane, s.val.filter))
+		s.val.digest = 0;
 	if (rc)
 		sv_attach_spec_fini(&s);
 	else
@@ -172,7 +122,7 @@ int sv_attach_list(struct sv_plane *plane, struct sv_attach_spec **specs, size_t
 	if (!list)
 		return sv_err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < snap.n && !rc; i++)
-		rc = sv_snapshot_spec(plane, &snap, &snap.row[i], &list[i], err);
+		rc = sv_snapshot_spec(plane, &snap.row[i], &list[i], err);
 	if (rc) {
 		specs_free(list, snap.n);
 		return rc;

@@ -63,6 +63,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SV_ATTACH_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE); /* so that the loader can store single words */
 	__type(key, __u32);
 	__type(value, struct sv_port);
 } sv_port SEC(".maps");

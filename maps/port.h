@@ -9,8 +9,9 @@
  * leave by: trunks, edges, and monitor interfaces that want only the head of a copy. A device that
  * is not listed may not be left by (the guard).
  *
- * The loader changes a row in place while frames read it: each way is one aligned word, keeps its
- * place as long as it stays, is added before an attachment needs it and zeroed after none does.
+ * The loader changes a row in place while frames read it: each way is one aligned word, written by
+ * one store (the array is memory-mapped), keeps its place as long as it stays, is added before an
+ * attachment needs it and zeroed after none does.
  */
 enum {
 	SV_EXIT_PUSH = 1 << 0, /* push an 802.1Q tag with VID `arg`; else it leaves as it is */

@@ -379,12 +379,15 @@ static void test_reused_numbers(void **state)
 
 static size_t exits(void)
 {
-	struct sv_snapshot snap = {};
-	size_t n;
+	struct sv_port row;
+	size_t n = 0;
 
-	OK(sv_snapshot_take(plane, &snap, &err));
-	n = snap.n_exit;
-	sv_snapshot_fini(&snap);
+	OK(sv_exit_open(plane, &err));
+	for (__u32 id = 0; id < SV_ATTACH_MAX; id++) {
+		sv_exit_read(plane, id, &row);
+		for (int i = 0; i < SV_EXIT_MAX; i++)
+			n += !!row.exit[i].ifindex;
+	}
 	return n;
 }
 
@@ -441,7 +444,7 @@ static void test_no_room(void **state)
 	for (int i = 0; i < 17; i++)
 		specs[i] = (struct sv_attach_spec){
 			.key = { .ifindex = if_nametoindex("pa"), .vlan = i },
-			.val = { .id = i + 1, .variants = 251, .bits = 4 },
+			.val = { .id = i + 1, .variants = 251, .bits = 4, .sessions = 4 },
 			.n_fan = 251 << 4,
 			.fan = fan,
 		};
@@ -470,8 +473,8 @@ static void test_many(void **state)
 		simple_init(&many[i], i % 2 ? "pa" : "pc", i + 1, "pb",
 			    SV_ATTACH_XDP | SV_ATTACH_META, true);
 		many[i].spec.key.vlan = i;
-		many[i].spec.port[0].how.vlan = i + 1;
-		many[i].spec.port[0].how.flags = SV_PORT_PUSH;
+		many[i].spec.port[0].arg = i + 1;
+		many[i].spec.port[0].flags = SV_EXIT_PUSH;
 		specs[i] = many[i].spec;
 		keys[i] = specs[i].key;
 	}
