@@ -2,14 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Forwarding rates of svnet against the kernel's own ways, on one CPU, in interleaved rounds.
 
-Every way to forward is a device under test (Dut): a network namespace with the same devices,
-
-    source ns      host ns (the Dut)                                       far end ns
-    s ──veth── d0 ─┬─────────── wire ──────────────────┬─ d1 ──veth── k   counts and drops
-                   └─ v0 ──veth── VNode (routes) ── v1 ┘
-                   copies:  m0 ──veth── m (monitor), h0 ──veth── h (shadow): count and drop
-
-What is forwarded is counted at the far end, not where it is sent. See README.md.
+testbed.py says what the devices are, ways.py who forwards, targets.py what is asked. See README.md.
 """
 
 import argparse
@@ -22,299 +15,39 @@ import subprocess
 import sys
 import time
 
+import ways
+from targets import MANY, Results, bridge_of, judge, name_of, ratio
+from testbed import IN_MAC, SINK_IP, SINK_MAC, SRC_IP, SRC_MAC, Lab, run
+from ways import COPIES
+
 CPU = 1
 IN_VLAN, FIRST_VLAN = 100, 1
-MANY = 4000
 BUDGET = 540  # seconds: a round that would end later is not begun, but there are three at least
-SRC_MAC, SINK_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
-IN_MAC, OUT_MAC = "02:00:00:00:00:11", "02:00:00:00:00:12"
-SRC_IP, SINK_IP = "10.1.0.2", "10.2.0.2"
-COPIES = {"none": [], "monitor": ["m0"], "shadow": ["h0"], "both": ["m0", "h0"]}
-PREFIX = f"svbench{os.getpid()}"
-PINS = f"/sys/fs/bpf/{PREFIX}"
-
-
-# ---- namespaces and devices ---------------------------------------------------------------------
-
-
-def run(*argv, ns=None, text=None, check=True):
-    enter = ["nsenter", f"--net=/run/netns/{ns}"] if ns else []
-    done = subprocess.run(enter + list(argv), input=text, capture_output=True, text=True)
-    if check and done.returncode:
-        sys.exit(f"bench: {' '.join(argv)}: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout
-
-
-class Namespaces:
-    def __init__(self):
-        self.names = []
-
-    def add(self, name):
-        full = f"{PREFIX}-{name}"
-        run("ip", "netns", "add", full)
-        self.names.append(full)
-        run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
-            "net.ipv6.conf.default.disable_ipv6=1", ns=full)
-        run("ip", "link", "set", "lo", "up", ns=full)
-        return full
-
-    def remove(self):
-        for name in self.names:
-            run("ip", "netns", "del", name, check=False)
-
-
-def veth(ns_a, a, ns_b, b, mac_a=None, mac_b=None):
-    run("ip", "link", "add", "name", a, *(["address", mac_a] if mac_a else []), "netns", ns_a,
-        "type", "veth", "peer", "name", b, *(["address", mac_b] if mac_b else []), "netns", ns_b)
-    for ns, dev in ((ns_a, a), (ns_b, b)):
-        run("ip", "link", "set", dev, "up", ns=ns)
-
-
-class Lab:
-    """What all devices under test share: namespaces and the generator."""
-
-    def __init__(self, build):
-        self.gen, self.plane = f"{build}/bench/gen", f"{build}/bench/plane"
-        self.namespaces = Namespaces()
-        self.duts = {}
-        if not os.path.ismount("/sys/fs/bpf"):
-            run("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
-        os.mkdir(PINS, 0o700)
-        self.source = self.namespaces.add("source")
-        self.far = self.namespaces.add("far")
-
-    def sink(self, ns, dev):
-        pin = f"{PINS}/{dev}"
-        run(self.gen, "sink", dev, pin, ns=ns)
-        return pin
-
-    def remove(self):
-        stop_planes(self)
-        self.namespaces.remove()
-        for pin in os.listdir(PINS):
-            os.unlink(f"{PINS}/{pin}")
-        os.rmdir(PINS)
-
-
-# ---- devices under test -------------------------------------------------------------------------
-
-
-class Dut:
-    """One way to forward. `ends`: counting sinks at the far ends, or hosts with a stack (TCP)."""
-
-    def __init__(self, lab, name, path, copies="none", hosts=False):
-        self.lab, self.name, self.path, self.copies, self.hosts = lab, name, path, copies, hosts
-        self.number = len(lab.duts)
-        lab.duts[name] = self
-        self.ns = lab.namespaces.add(f"{self.number}")
-        self.counters = {}
-        self.add_ends()
-        for dev in ("m0", "h0"):
-            self.add_sink(dev)
-        if path != "wire":
-            self.add_vnode()
-        self.configure()
-
-    def add_ends(self):
-        source = self.lab.namespaces.add(f"{self.number}a") if self.hosts else self.lab.source
-        far = self.lab.namespaces.add(f"{self.number}b") if self.hosts else self.lab.far
-        self.source, self.source_dev = source, f"s{self.number}"
-        veth(source, self.source_dev, self.ns, "d0", mac_a=SRC_MAC)
-        # Without its NAPI the device would not take the generator's frames.
-        run("ethtool", "-K", "d0", "gro", "on", ns=self.ns)
-        if not self.hosts:
-            self.add_sink("d1")
-            return
-        self.far, self.far_dev = far, f"k{self.number}"
-        veth(self.ns, "d1", far, self.far_dev, mac_b=SINK_MAC)
-        run("ethtool", "-K", self.far_dev, "gro", "on", ns=far)
-        run("ethtool", "-K", self.source_dev, "gro", "on", ns=source)
-        self.address(source, self.source_dev, SRC_IP, "10.1.0.1", IN_MAC)
-        self.address(far, self.far_dev, SINK_IP, "10.2.0.1", OUT_MAC)
-
-    @staticmethod
-    def address(ns, dev, address, gateway, gateway_mac):
-        run("ip", "address", "add", f"{address}/24", "dev", dev, ns=ns)
-        run("ip", "neigh", "replace", gateway, "lladdr", gateway_mac, "dev", dev, ns=ns)
-        run("ip", "route", "add", "default", "via", gateway, ns=ns)
-
-    def add_sink(self, dev):
-        far_dev = f"{dev}-{self.number}"
-        veth(self.ns, dev, self.lab.far, far_dev)
-        self.counters[dev] = self.lab.sink(self.lab.far, far_dev)
-
-    def add_vnode(self):
-        self.vnode = self.lab.namespaces.add(f"{self.number}v")
-        veth(self.ns, "v0", self.vnode, "e0", mac_b=IN_MAC)
-        veth(self.ns, "v1", self.vnode, "e1", mac_b=OUT_MAC)
-        self.make_router(self.vnode, "e0", "e1")
-        for dev in ("e0", "e1"):
-            run("ethtool", "-K", dev, "gro", "on", ns=self.vnode)
-
-    @staticmethod
-    def make_router(ns, left, right):
-        run("sysctl", "-qw", "net.ipv4.ip_forward=1", ns=ns)
-        for dev, address, peer, mac in ((left, "10.1.0.1/24", SRC_IP, SRC_MAC),
-                                        (right, "10.2.0.1/24", SINK_IP, SINK_MAC)):
-            run("ip", "address", "add", address, "dev", dev, ns=ns)
-            run("ip", "neigh", "replace", peer, "lladdr", mac, "dev", dev, ns=ns)
-
-    def pairs(self):
-        """Which two devices of the host are joined."""
-        return (("d0", "d1"),) if self.path == "wire" else (("d0", "v0"), ("v1", "d1"))
-
-    def configure(self):
-        raise NotImplementedError
-
-    def prepare(self, row):
-        """Before a row is measured."""
-
-    def stop(self):
-        pass
-
-
-class Bridge(Dut):
-    br_netfilter = True
-
-    def configure(self):
-        if not self.br_netfilter:
-            run("sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=0", ns=self.ns, check=False)
-        for i, pair in enumerate(self.pairs()):
-            run("ip", "link", "add", "name", f"br{i}", "type", "bridge", ns=self.ns)
-            run("ip", "link", "set", f"br{i}", "up", ns=self.ns)
-            for dev in pair:
-                run("ip", "link", "set", dev, "master", f"br{i}", ns=self.ns)
-        # The far ends never speak: without this the bridge would flood.
-        run("bridge", "fdb", "add", SINK_MAC, "dev", "d1", "master", "static", ns=self.ns)
-        if self.path != "wire":
-            run("bridge", "fdb", "add", IN_MAC, "dev", "v0", "master", "static", ns=self.ns)
-
-
-class Mirred(Bridge):
-    def configure(self):
-        super().configure()
-        actions = []
-        for dev in COPIES[self.copies]:
-            actions += (["pipe"] if actions else []) + ["action", "mirred", "egress", "mirror",
-                                                        "dev", dev]
-        run("tc", "qdisc", "add", "dev", "d0", "clsact", ns=self.ns)
-        run("tc", "filter", "add", "dev", "d0", "ingress", "protocol", "all", "prio", "1", "u32",
-            "match", "u32", "0", "0", *actions, ns=self.ns)
-
-
-class PlainBridge(Bridge):
-    br_netfilter = False
-
-
-class PlainMirred(Mirred):
-    br_netfilter = False
-
-
-class Nft(Dut):
-    def configure(self):
-        rules = "table netdev bench {\n"
-        for i, (a, b) in enumerate(self.pairs()):
-            dups = "".join(f'dup to "{dev}"\n' for dev in COPIES[self.copies] if i == 0)
-            rules += (f"chain c{i} {{\ntype filter hook ingress device {a} priority 0\n"
-                      f'{dups}fwd to "{b}"\n}}\n')
-        run("nft", "-f", "-", ns=self.ns, text=rules + "}\n")
-
-
-class Route(Dut):
-    def configure(self):
-        run("ip", "link", "set", "d0", "address", IN_MAC, ns=self.ns)
-        self.make_router(self.ns, "d0", "d1")
-
-
-class Drop(Dut):
-    def configure(self):
-        pin = f"{PINS}/drop"
-        run(self.lab.gen, "sink", "d0", pin, ns=self.ns)
-        self.counters["d1"] = pin
-
-
-class Bare(Dut):
-    """XDP that looks at nothing: what a redirect itself costs."""
-
-    def configure(self):
-        for i, (a, b) in enumerate(self.pairs()):
-            run(self.lab.gen, "bare", a, b, *(COPIES[self.copies] if i == 0 else []), ns=self.ns)
-
-
-class Svnet(Dut):
-    """svnet itself: bench/plane.c sets up what the agent's compiler would.
-
-    There is one plane at a time, as on a real host: each has programs on tracepoints of the machine.
-    """
-
-    roles = {"d0": "edge", "d1": "trunk", "v0": "vnode", "v1": "vnode", "m0": "vnode", "h0": "vnode"}
-
-    def configure(self):
-        self.process, self.datapath = None, None
-
-    def start(self):
-        self.process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{self.ns}", self.lab.plane,
-             f"/sys/fs/bpf/{PREFIX}-plane"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.answer("start")
-
-    def switch(self, datapath):
-        """Ports and offloads as the agent would set them for XDP or for TC."""
-        if datapath == self.datapath:
-            return
-        # Nobody finishes checksums after an XDP redirect.
-        tx = "off" if datapath == "xdp" else "on"
-        ends = [(self.source, self.source_dev), (self.far, self.far_dev)] if self.hosts else []
-        for ns, dev in [(self.vnode, "e0"), (self.vnode, "e1")] + ends:
-            run("ethtool", "-K", dev, "tx", tx, ns=ns)
-        for dev, role in self.roles.items():
-            # A monitor sends nothing, so XDP has nothing to do there.
-            self.command(f"port {dev} {role} {'tc' if dev == 'm0' else datapath}")
-        self.datapath = datapath
-
-    def answer(self, command):
-        lines = []
-        while True:
-            line = self.process.stdout.readline()
-            if line == "ok\n":
-                return lines
-            if not line or line.startswith("error"):
-                sys.exit(f"bench: plane: {command}: {line.strip() or 'it ended'}")
-            lines.append(line.strip())
-
-    def command(self, text):
-        self.process.stdin.write(text + "\n")
-        return self.answer(text)
-
-    def prepare(self, row):
-        if not self.process:
-            self.start()
-        self.switch(row["datapath"])
-        if row.get("many"):
-            self.command(f"many {row['many']} {self.datapath}")
-        else:
-            self.command(f"row {row['path']} {row['tag']} {row['copies']} {self.datapath}")
-
-    def stop(self):
-        if self.process:
-            self.process.stdin.close()
-            self.process.wait(timeout=30)
-            self.process, self.datapath = None, None
-
-
 # ---- rows ----------------------------------------------------------------------------------------
 
-PEERS = {"bridge": Bridge, "mirred": Mirred, "nft": Nft, "route": Route, "drop": Drop,
-         "tc": Svnet, "xdp": Svnet,
-         "bridge-plain": PlainBridge, "mirred-plain": PlainMirred, "bare": Bare}
+PEERS = {"bridge": ways.Bridge, "mirred": ways.Mirred, "nft": ways.Nft, "route": ways.Route,
+         "drop": ways.Drop, "tc": ways.Svnet, "xdp": ways.Svnet, "bare": ways.Bare,
+         "bridge-plain": ways.PlainBridge, "mirred-plain": ways.PlainMirred}
 DATAPATHS = ("drop", "bare", "route", "bridge", "bridge-plain", "mirred", "mirred-plain", "nft",
              "tc", "xdp")
 # Measured for comparison, beside the rows proper.
 REFERENCES = ("bare", "bridge-plain", "mirred-plain")
+# Measured with every path and tag.
+PLAIN_COPIES = ("none", "monitor", "shadow", "both")
 
 
-def meaningful(path, datapath, copies, tag):
+def selected(path, datapath, copies, tag, size):
+    """Of the rows with sessions that select: rings, filters, a monitor with tcpdump."""
+    if path != "wire" or tag != "same" or (copies.startswith("filter") and size != 64):
+        return False
+    if datapath.startswith("mirred"):
+        return copies == "tcpdump"
+    return datapath in ("tc", "xdp")
+
+
+def meaningful(path, datapath, copies, tag, size):
+    if copies not in PLAIN_COPIES:
+        return selected(path, datapath, copies, tag, size)
     if datapath in ("drop", "route"):
         return path == "wire" and copies == "none" and tag == "same"
     if datapath.startswith("bridge"):
@@ -331,10 +64,10 @@ def forwarding_rows():
     rows = []
     for size in (64, 1518):
         for path in ("wire", "vnode"):
-            for copies in COPIES:
-                for tag in ("same", "push", "pop"):
+            for tag in ("same", "push", "pop"):
+                for copies in COPIES:
                     for datapath in DATAPATHS:
-                        if meaningful(path, datapath, copies, tag):
+                        if meaningful(path, datapath, copies, tag, size):
                             rows.append({"path": path, "datapath": datapath, "copies": copies,
                                          "tag": tag, "size": size})
     return rows
@@ -349,13 +82,6 @@ def many_rows():
 def tcp_rows():
     return [{"path": path, "datapath": datapath}
             for path in ("through", "from") for datapath in ("bridge", "bridge-plain", "tc", "xdp")]
-
-
-def name_of(row):
-    if "size" not in row:
-        return f"tcp {row['path']} {row['datapath']}"
-    many = f" attachments={row['many']} vlans={row['vlans']}" if row.get("many") else ""
-    return f"{row['path']} {row['datapath']} {row['copies']} {row['tag']} {row['size']}{many}"
 
 
 def dut_of(lab, row):
@@ -379,14 +105,12 @@ def frame_len(row, tagged):
     return row["size"] - 4 + (4 if tagged and row["size"] > 1500 else 0)
 
 
-def measure_forwarding(lab, row, seconds):
-    dut = dut_of(lab, row)
-    dut.prepare(row)
+def send(lab, dut, row, seconds):
     tagged = row["tag"] == "pop" or row.get("many")
     vlan = ["--vid", str(FIRST_VLAN if row.get("many") else IN_VLAN),
             "--vlans", str(row.get("vlans", 1))] if tagged else []
     to_router = row["path"] == "vnode" or row["datapath"] == "route"
-    counted = ["d1"] + COPIES[row["copies"]]
+    counted = ("d1",) + COPIES[row["copies"]].devices
     out = json.loads(run(
         lab.gen, "send", dut.source_dev, "--len", str(frame_len(row, tagged)),
         "--seconds", str(seconds), "--cpu", str(CPU), "--src", SRC_MAC,
@@ -399,6 +123,22 @@ def measure_forwarding(lab, row, seconds):
         if n < 0.99 * forwarded:
             row.setdefault("notes", set()).add(f"copies to {dev} were lost")
     return forwarded / out["seconds"] / 1000
+
+
+def measure_forwarding(lab, row, seconds):
+    dut = dut_of(lab, row)
+    dut.prepare(row)
+    watch = COPIES[row["copies"]].watcher
+    if not watch:
+        return send(lab, dut, row, seconds)
+    watcher = watch(dut)
+    try:
+        kpps = send(lab, dut, row, seconds)
+    finally:
+        watcher.stop()
+    row["lost"] = row.get("lost", 0) + watcher.lost
+    row.setdefault("notes", set()).update(watcher.notes)
+    return kpps
 
 
 def measure_tcp(lab, row, seconds):
@@ -429,100 +169,6 @@ def wait_listening(ns):
 def spread(values):
     return {"min": round(min(values), 2), "median": round(statistics.median(values), 2),
             "max": round(max(values), 2)}
-
-
-# ---- the targets ----------------------------------------------------------------------------------
-
-
-class Results:
-    def __init__(self, rows):
-        self.rows = rows
-
-    def series(self, **want):
-        found = [r for r in self.rows if all(r.get(k) == v for k, v in want.items())]
-        return found[0]["seen"] if found else None
-
-    def kpps(self, datapath, path="wire", copies="none", tag="same", size=64):
-        return self.series(datapath=datapath, path=path, copies=copies, tag=tag, size=size, many=None)
-
-    def many(self, many, vlans):
-        return self.series(many=many, vlans=vlans)
-
-
-def ratio(over, under):
-    """The median over the rounds: what was measured close together is compared, since the machine's
-    own speed may change threefold within a run."""
-    return statistics.median([a / b for a, b in zip(over, under)]) if over and under else None
-
-
-def targets(res):
-    """name, what was seen, "at least" or "at most", target"""
-    k = res.kpps
-    yield "xdp wire / bridge", ratio(k("xdp"), k("bridge")), ">=", 3.5
-    yield "xdp wire / drop", ratio(k("xdp"), k("drop")), ">=", 0.65
-    yield "xdp wire monitored / mirred", ratio(k("xdp", copies="monitor"),
-                                               k("mirred", copies="monitor")), ">=", 3.0
-    for tag in ("push", "pop"):
-        yield f"xdp wire {tag} / bridge", ratio(k("xdp", tag=tag), k("bridge")), ">=", 3.0
-        yield (f"xdp wire {tag} monitored / mirred",
-               ratio(k("xdp", tag=tag, copies="monitor"), k("mirred", copies="monitor")), ">=", 2.6)
-    yield "xdp vnode / bridge", ratio(k("xdp", "vnode"), k("bridge", "vnode")), ">=", 1.9
-    yield ("xdp vnode monitored / mirred",
-           ratio(k("xdp", "vnode", "monitor"), k("mirred", "vnode", "monitor")), ">=", 2.2)
-    for path in ("wire", "vnode"):
-        yield f"tc {path} / bridge", ratio(k("tc", path), k("bridge", path)), ">=", 1.2
-        yield (f"tc {path} monitored / mirred",
-               ratio(k("tc", path, "monitor"), k("mirred", path, "monitor")), ">=", 1.2)
-    yield (f"cost {MANY} attachments / 2, traffic on one",
-           ratio(res.many(2, 1), res.many(MANY, 1)), "<=", 1.1)
-    yield (f"cost {MANY} attachments / 2, traffic on all",
-           ratio(res.many(2, 2), res.many(MANY, MANY)), "<=", 1.1)
-    for row in res.rows:
-        auto = auto_of(row)
-        if auto != row["datapath"] or row.get("many"):
-            continue
-        yield f"auto {name_of(row)} / bridge", ratio(row["seen"], bridge_of(res, row)), ">=", 1.0
-
-
-def show_more(res):
-    """What puts the targets into proportion: no target of its own."""
-    k = res.kpps
-    yield "xdp wire / bare redirect", ratio(k("xdp"), k("bare"))
-    yield "xdp wire monitored / bare redirect to two", ratio(k("xdp", copies="monitor"),
-                                                            k("bare", copies="monitor"))
-    yield "bare redirect / drop", ratio(k("bare"), k("drop"))
-    yield "bridge without br_netfilter / bridge", ratio(k("bridge-plain"), k("bridge"))
-    for path in ("wire", "vnode"):
-        for dp in ("xdp", "tc"):
-            yield (f"{dp} {path} / bridge without br_netfilter",
-                   ratio(k(dp, path), k("bridge-plain", path)))
-            yield (f"{dp} {path} monitored / mirred without br_netfilter",
-                   ratio(k(dp, path, "monitor"), k("mirred-plain", path, "monitor")))
-
-
-def auto_of(row):
-    """What the agent's compiler chooses: XDP from wire to wire, TC where a VNode is met."""
-    return "xdp" if row["path"] == "wire" else "tc"
-
-
-def bridge_of(res, row):
-    if "size" not in row:
-        return res.series(path=row["path"], datapath="bridge")
-    peer = "bridge" if row["copies"] == "none" else "mirred"
-    return res.kpps(peer, row["path"], row["copies"], "same", row["size"])
-
-
-def judge(res):
-    ratios = {}
-    for name, seen, op, target in targets(res):
-        if seen is None:
-            continue
-        ok = seen >= target if op == ">=" else seen <= target
-        ratios[name] = {"seen": round(seen, 3), "target": f"{op} {target}", "ok": ok}
-    for name, seen in show_more(res):
-        if seen is not None:
-            ratios[name] = {"seen": round(seen, 3), "target": None, "ok": None}
-    return ratios
 
 
 # ---- the report ---------------------------------------------------------------------------------
@@ -596,11 +242,6 @@ def arguments():
     return parser.parse_args()
 
 
-def stop_planes(lab):
-    for dut in lab.duts.values():
-        dut.stop()
-
-
 def measure_all(lab, rows, args):
     for row in rows:
         row["seen"] = []
@@ -609,10 +250,10 @@ def measure_all(lab, rows, args):
     for i in range(args.rounds):
         for row in (row for row in rows if "size" in row):
             row["seen"].append(measure_forwarding(lab, row, args.seconds))
-        stop_planes(lab)
+        lab.stop_planes()
         for row in (row for row in rows if "size" not in row):
             row["seen"].append(measure_tcp(lab, row, max(1, round(4 * args.seconds))))
-        stop_planes(lab)
+        lab.stop_planes()
         took = time.time() - started
         print(f"round {i + 1} of {args.rounds}, {took:.0f} s", flush=True)
         if i >= 2 and took * (i + 2) / (i + 1) > BUDGET:

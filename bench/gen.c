@@ -6,17 +6,10 @@
  *	gen bare DEV OUT …      redirect what arrives at DEV to one device, or to several
  *	gen send DEV OPTION …   send for a while, read the counters, print one JSON object
  */
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <linux/if_link.h>
-#include <net/ethernet.h>
 #include <net/if.h>
-#include <netinet/ether.h>
-#include <netinet/ip.h>
-#include <netinet/udp.h>
-#include <sched.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,21 +20,16 @@
 #include "bench/bpf/gen.h"
 #include "bench/bpf/gen.skel.h"
 #include "bench/bpf/sink.skel.h"
+#include "bench/lib/traffic.h"
 #include "loader/cleanup.h"
 
-#define FRAME_MAX 1600
 #define COUNTERS_MAX 8
 #define CALIBRATION 8192 /* frames sent first, to know how many fill the time */
 #define SETTLE_NS 10000000 /* for what is still in a queue of the other CPU */
 
 struct send_options {
-	struct gen_config config;
-	__u8 dst[6], src[6];
-	struct in_addr saddr, daddr;
+	struct traffic traffic;
 	double seconds;
-	size_t len;
-	unsigned int batch;
-	int cpu;
 	size_t n_counter;
 	const char *counter[COUNTERS_MAX];
 };
@@ -133,67 +121,11 @@ static int read_counter(const char *pin, __u64 *sum)
 	return 0;
 }
 
-static __u16 ip_checksum(const void *head)
-{
-	const __u16 *word = head;
-	__u32 sum = 0;
-
-	for (size_t i = 0; i < sizeof(struct iphdr) / 2; i++)
-		sum += word[i];
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~(sum + (sum >> 16));
-}
-
-/* Ethernet, the tag, IPv4, UDP without a checksum: the part that is the same in every frame. */
-static void make_head(struct send_options *o, __u8 *head)
-{
-	size_t l3 = o->config.vlans ? 18 : 14;
-	struct iphdr ip = {
-		.version = 4,
-		.ihl = 5,
-		.tot_len = htons(o->len - l3),
-		.ttl = 64,
-		.protocol = IPPROTO_UDP,
-		.saddr = o->saddr.s_addr,
-		.daddr = o->daddr.s_addr,
-	};
-	struct udphdr udp = {
-		.dest = htons(9),
-		.len = htons(o->len - l3 - sizeof(ip)),
-	};
-	__be16 proto = htons(ETH_P_IP), tpid = htons(ETH_P_8021Q);
-
-	memcpy(head, o->dst, 6);
-	memcpy(head + 6, o->src, 6);
-	if (o->config.vlans)
-		memcpy(head + 12, &tpid, 2);
-	memcpy(head + l3 - 2, &proto, 2);
-	ip.check = ip_checksum(&ip);
-	memcpy(head + l3, &ip, sizeof(ip));
-	memcpy(head + l3 + sizeof(ip), &udp, sizeof(udp));
-}
-
-/* *took_ns: what the kernel says about the loop itself. Making and unmaking a run costs 20 ms of
- * grace periods, and other tasks may be let in between; neither is forwarding. */
-static int test_run(int fd, struct send_options *o, __u64 repeat, __u64 *took_ns)
-{
-	__u8 frame[FRAME_MAX] = {};
-	struct xdp_md ctx = { .data_end = o->len };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = o->len,
-		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = repeat,
-		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = o->batch);
-
-	if (bpf_prog_test_run_opts(fd, &opts))
-		return -errno;
-	*took_ns = repeat * opts.duration + repeat / 2; /* the mean was rounded down */
-	return 0;
-}
-
 /* How many frames fill the time; also warms up. */
 static int calibrate(int fd, struct send_options *o, __u64 *repeat)
 {
 	__u64 took;
-	int rc = test_run(fd, o, CALIBRATION, &took);
+	int rc = traffic_run(&o->traffic, fd, CALIBRATION, &took);
 
 	*repeat = o->seconds * 1e9 / took * CALIBRATION;
 	return rc;
@@ -248,10 +180,10 @@ static int measure(struct send_options *o, int fd)
 	nanosleep(&settle, NULL);
 	if (!rc && read_counters(o, before))
 		return 1;
-	rc = rc ?: softirq_thread_ns(o->cpu, &thread[0]);
-	rc = rc ?: test_run(fd, o, repeat, &took);
+	rc = rc ?: softirq_thread_ns(o->traffic.cpu, &thread[0]);
+	rc = rc ?: traffic_run(&o->traffic, fd, repeat, &took);
 	nanosleep(&settle, NULL);
-	rc = rc ?: softirq_thread_ns(o->cpu, &thread[1]);
+	rc = rc ?: softirq_thread_ns(o->traffic.cpu, &thread[1]);
 	if (rc)
 		return fail("test run with live frames", rc);
 	took += thread[1] - thread[0];
@@ -265,17 +197,8 @@ static int measure(struct send_options *o, int fd)
 }
 
 static const struct option options[] = {
-	{ "len", required_argument, NULL, 'l' },
+	TRAFFIC_OPTIONS,
 	{ "seconds", required_argument, NULL, 't' },
-	{ "batch", required_argument, NULL, 'b' },
-	{ "cpu", required_argument, NULL, 'c' },
-	{ "flows", required_argument, NULL, 'f' },
-	{ "vid", required_argument, NULL, 'v' },
-	{ "vlans", required_argument, NULL, 'n' },
-	{ "dst", required_argument, NULL, 'd' },
-	{ "src", required_argument, NULL, 's' },
-	{ "saddr", required_argument, NULL, 'S' },
-	{ "daddr", required_argument, NULL, 'D' },
 	{ "count", required_argument, NULL, 'C' },
 	{},
 };
@@ -283,63 +206,22 @@ static const struct option options[] = {
 static int set_option(struct send_options *o, int opt, const char *arg)
 {
 	switch (opt) {
-	case 'l':
-		o->len = strtoul(arg, NULL, 0);
-		return o->len < 60 || o->len > FRAME_MAX;
 	case 't':
 		o->seconds = strtod(arg, NULL);
 		return o->seconds <= 0;
-	case 'b':
-		o->batch = strtoul(arg, NULL, 0);
-		return 0;
-	case 'c':
-		o->cpu = atoi(arg);
-		return 0;
-	case 'f':
-		o->config.flows = strtoul(arg, NULL, 0);
-		return !o->config.flows;
-	case 'v':
-		o->config.vid = strtoul(arg, NULL, 0);
-		o->config.vlans = o->config.vlans ?: 1;
-		return 0;
-	case 'n':
-		o->config.vlans = strtoul(arg, NULL, 0);
-		return 0;
-	case 'd':
-		return !ether_aton_r(arg, (struct ether_addr *)o->dst);
-	case 's':
-		return !ether_aton_r(arg, (struct ether_addr *)o->src);
-	case 'S':
-		return !inet_aton(arg, &o->saddr);
-	case 'D':
-		return !inet_aton(arg, &o->daddr);
 	case 'C':
 		if (o->n_counter == COUNTERS_MAX)
 			return 1;
 		o->counter[o->n_counter++] = arg;
 		return 0;
 	}
-	return 1;
-}
-
-static int pin_to_cpu(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+	return traffic_option(&o->traffic, opt, arg);
 }
 
 static int cmd_send(int argc, char **argv)
 {
 	_cleanup_(free_gen) struct sv_gen *skel = NULL;
-	struct send_options o = {
-		.config = { .flows = 64, .sport = 10000 },
-		.seconds = 0.5,
-		.len = 60,
-		.batch = 64,
-	};
+	struct send_options o = { .traffic = TRAFFIC_DEFAULT, .seconds = 0.5 };
 	int opt, rc;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -347,18 +229,13 @@ static int cmd_send(int argc, char **argv)
 			return fail("bad option", -EINVAL);
 	if (optind + 1 != argc)
 		return fail("usage: gen send DEV OPTION…", -EINVAL);
-	o.config.ifindex = if_nametoindex(argv[optind]);
-	if (!o.config.ifindex)
-		return fail(argv[optind], -errno);
-	rc = pin_to_cpu(o.cpu);
+	rc = traffic_ready(&o.traffic, argv[optind]);
 	if (rc)
-		return fail("pin to the CPU", rc);
-	make_head(&o, (__u8 *)o.config.head);
-
+		return fail(argv[optind], rc);
 	skel = sv_gen__open();
 	if (!skel)
 		return fail("open the generator", -errno);
-	memcpy((void *)&skel->rodata->config, &o.config, sizeof(o.config));
+	memcpy((void *)&skel->rodata->config, &o.traffic.config, sizeof(o.traffic.config));
 	rc = sv_gen__load(skel);
 	if (rc)
 		return fail("load the generator", rc);
