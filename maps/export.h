@@ -14,6 +14,10 @@ enum sv_export_kind {
 	SV_EXPORT_ERSPAN = 2, /* type II over GRE with sequence numbers: draft-foschiano-erspan */
 };
 
+/* Bytes of an outer packet before the copy: IPv4, UDP and VXLAN, or IPv4, GRE with a sequence
+ * number and ERSPAN II: the same for both. */
+#define SV_EXPORT_OUTER_LEN 36
+
 struct sv_export {
 	__be32 local, remote; /* IPv4 */
 	__u32 id; /* VXLAN: VNI, 24 bits; ERSPAN: session, 10 bits */

@@ -390,23 +390,39 @@ static int choose_groups(struct choose *c)
 	return rc;
 }
 
+static bool session_taken(const struct sv_net *net, uint16_t number)
+{
+	for (size_t s = 0; s < net->n_session; s++)
+		if (net->session[s].number == number)
+			return true;
+	return false;
+}
+
+/* In rotation: what a number means must not change between two steps of a plan. */
+static int choose_session(struct choose *c, struct sv_net_session *session)
+{
+	uint32_t start = sv_json_num(c->next, "session") ?: 1;
+
+	for (uint32_t i = 0; i < SV_SESSION_MAX - 1; i++) {
+		uint16_t number = 1 + (start - 1 + i) % (SV_SESSION_MAX - 1);
+
+		if (session_taken(c->net, number))
+			continue;
+		session->number = number;
+		return next_set(c, "session", number + 1);
+	}
+	return sv_err_set(c->err, -ENOSPC, "sessions: all %u numbers are taken",
+			  SV_SESSION_MAX - 1);
+}
+
 static int choose_sessions(struct choose *c)
 {
-	for (size_t s = 0; s < c->net->n_session; s++) {
-		bool taken[SV_SESSION_MAX] = { true };
-		uint16_t number = 0;
+	int rc = 0;
 
-		for (size_t o = 0; o < c->net->n_session; o++)
-			taken[c->net->session[o].number] = true;
-		while (number < SV_SESSION_MAX && taken[number])
-			number++;
-		if (number == SV_SESSION_MAX)
-			return sv_err_set(c->err, -ENOSPC, "sessions: all %u numbers are taken",
-					  SV_SESSION_MAX - 1);
+	for (size_t s = 0; !rc && s < c->net->n_session; s++)
 		if (!c->net->session[s].number)
-			c->net->session[s].number = number;
-	}
-	return 0;
+			rc = choose_session(c, &c->net->session[s]);
+	return rc;
 }
 
 static int choose_all(struct choose *c)

@@ -4,108 +4,11 @@
 
 #include "compile.h"
 
-/* One attachment: its sessions, its fan-outs, how frames leave, its flags. */
+/* One attachment: its fan-outs, how frames leave, its flags. */
 
 static const struct sv_member *own_member(const struct sv_view *view)
 {
 	return &view->local->member[view->own];
-}
-
-/* ---- sessions
- * --------------------------------------------------------------------------------------- */
-
-const struct sv_vnode_iface *sv_compile_target(const struct sv_net *net,
-					       const struct sv_net_session *session, int host)
-{
-	const struct sv_net_vnet *monitor = &net->vnet[session->monitor];
-
-	for (size_t n = 0; n < monitor->n_vnode; n++) {
-		const struct sv_net_vnode *vnode = &monitor->vnode[n];
-		int i = vnode->host == host ? sv_net_find_iface(vnode, session->iface) : -1;
-
-		if (i >= 0)
-			return &vnode->spec.iface[i];
-	}
-	return NULL;
-}
-
-static int member_of(const struct sv_local *local, struct sv_net_end end)
-{
-	for (size_t m = 0; m < local->n; m++)
-		if (local->member[m].role == SV_ROLE_VNODE && local->member[m].vnode == end.vnode &&
-		    local->member[m].iface == end.iface)
-			return m;
-	return -1;
-}
-
-/* Whether a session taps frames that come in by the view's own member. */
-static bool taps(const struct sv_net_session *session, const struct sv_view *view)
-{
-	if (session->vnet != view->local->vnet)
-		return false;
-	for (size_t i = 0; i < session->n_at; i++) {
-		int m = member_of(view->local, session->at[i]);
-
-		if (m >= 0 && m == (int)view->own && session->direction & SV_DIR_OUT)
-			return true;
-		if (m >= 0 && m != (int)view->own && session->direction & SV_DIR_IN)
-			return true;
-	}
-	return false;
-}
-
-static int too_many_sessions(const struct sv_compile *c, const struct sv_attach_plan *a)
-{
-	char names[256] = "";
-
-	for (size_t s = 0; s < SV_SESSION_BITS; s++) {
-		strncat(names, a->session[s]->name, sizeof(names) - strlen(names) - 1);
-		strncat(names, ", ", sizeof(names) - strlen(names) - 1);
-	}
-	return sv_err_set(
-		c->err, -ENOSPC,
-		"%s: %s vlan %u of %s.%s has more than %u sessions: %s and more; stop one",
-		c->net->host[c->host].name, sv_names_get(c->names, a->out->spec.key.ifindex),
-		a->out->spec.key.vlan, a->out->vnet, a->out->segment, SV_SESSION_BITS, names);
-}
-
-static int add_session(const struct sv_compile *c, struct sv_attach_plan *a,
-		       const struct sv_net_session *session)
-{
-	const struct sv_vnode_iface *target = sv_compile_target(c->net, session, c->host);
-	size_t at = a->n_session;
-
-	if (!target)
-		return 0;
-	if (a->n_session == SV_SESSION_BITS)
-		return too_many_sessions(c, a);
-	while (at > 0 && a->session[at - 1]->number > session->number) {
-		a->session[at] = a->session[at - 1];
-		a->target[at] = a->target[at - 1];
-		at--;
-	}
-	a->session[at] = session;
-	a->target[at] = sv_names_add(c->names, target->port);
-	a->n_session++;
-	return a->target[at] ? 0 : -ENOMEM;
-}
-
-static int add_sessions(const struct sv_compile *c, struct sv_attach_plan *a)
-{
-	for (size_t s = 0; s < c->net->n_session; s++) {
-		bool here = false;
-		int rc;
-
-		for (size_t v = 0; v < a->n_view; v++)
-			here |= taps(&c->net->session[s], &a->view[v]);
-		rc = here ? add_session(c, a, &c->net->session[s]) : 0;
-		if (rc)
-			return rc;
-	}
-	for (size_t s = 0; s < a->n_session; s++)
-		a->out->spec.val.session[s] = a->session[s]->number;
-	a->out->spec.val.bits = a->out->spec.val.sessions = a->n_session;
-	return 0;
 }
 
 /* ---- how frames leave
@@ -115,7 +18,7 @@ static bool keeps_tag(const struct sv_attach_plan *a)
 {
 	uint16_t vlan = own_member(&a->view[0])->vlan;
 
-	if (!vlan || a->n_session)
+	if (!vlan || a->out->spec.val.bits)
 		return false;
 	for (size_t v = 0; v < a->n_view; v++)
 		for (size_t m = 0; m < a->view[v].local->n; m++)
@@ -124,11 +27,34 @@ static bool keeps_tag(const struct sv_attach_plan *a)
 	return true;
 }
 
-/* A way out for a member: its `nth` tells apart ways of leaving by the same device. */
-static int exit_of(struct sv_attach_plan *a, const struct sv_member *member, bool keep,
+/* `nth` tells apart ways of leaving by the same device. */
+static int exit_of(const struct sv_compile *c, struct sv_attach_plan *a, struct sv_exit way,
 		   uint8_t *nth)
 {
 	struct sv_attach_spec *spec = &a->out->spec;
+
+	for (size_t i = 0; i < spec->n_port; i++) {
+		if (spec->port[i].ifindex != way.ifindex)
+			continue;
+		*nth = spec->port[i].nth;
+		if (spec->port[i].flags == way.flags && spec->port[i].arg == way.arg)
+			return 0;
+		way.nth++;
+	}
+	if (spec->n_port == SV_EXIT_MAX)
+		return sv_err_set(c->err, -ENOSPC,
+				  "%s: frames of %s.%s from %s have more than %u ways out",
+				  c->net->host[c->host].name, a->out->vnet, a->out->segment,
+				  sv_names_get(c->names, spec->key.ifindex), SV_EXIT_MAX);
+	if (!sv_grow(&spec->port, &spec->n_port, sizeof(*spec->port)))
+		return -ENOMEM;
+	spec->port[spec->n_port - 1] = way;
+	*nth = way.nth;
+	return 0;
+}
+
+static struct sv_exit member_exit(const struct sv_member *member, bool keep)
+{
 	struct sv_exit way = { .ifindex = member->name };
 
 	if (!keep && member->vlan) {
@@ -137,24 +63,20 @@ static int exit_of(struct sv_attach_plan *a, const struct sv_member *member, boo
 	}
 	if (member->role == SV_ROLE_EDGE)
 		way.flags |= SV_EXIT_GATED;
-	for (size_t i = 0; i < spec->n_port; i++) {
-		if (spec->port[i].ifindex != member->name)
-			continue;
-		*nth = spec->port[i].nth;
-		if (spec->port[i].flags == way.flags && spec->port[i].arg == way.arg)
-			return 0;
-		way.nth++;
-	}
-	if (!sv_grow(&spec->port, &spec->n_port, sizeof(*spec->port)))
-		return -ENOMEM;
-	spec->port[spec->n_port - 1] = way;
-	*nth = way.nth;
-	return 0;
+	return way;
 }
 
-static int add_exits(struct sv_attach_plan *a, bool keep)
+static struct sv_exit tapped_exit(const struct sv_tapped *tapped)
+{
+	return (struct sv_exit){ .ifindex = tapped->device,
+				 .flags = SV_EXIT_SNAP,
+				 .arg = tapped->session->snap };
+}
+
+static int add_exits(const struct sv_compile *c, struct sv_attach_plan *a, bool keep)
 {
 	uint8_t nth;
+	int rc = 0;
 
 	for (size_t v = 0; v < a->n_view; v++)
 		for (size_t m = 0; m < a->view[v].local->n; m++) {
@@ -162,10 +84,14 @@ static int add_exits(struct sv_attach_plan *a, bool keep)
 
 			if (m == a->view[v].own || member->role == SV_ROLE_VNODE)
 				continue;
-			if (exit_of(a, member, keep, &nth))
-				return -ENOMEM;
+			rc = exit_of(c, a, member_exit(member, keep), &nth);
+			if (rc)
+				return rc;
 		}
-	return 0;
+	for (size_t s = 0; !rc && s < a->out->spec.val.bits; s++)
+		if (a->tapped[s].session->snap)
+			rc = exit_of(c, a, tapped_exit(&a->tapped[s]), &nth);
+	return rc;
 }
 
 /* ---- fan-outs
@@ -190,15 +116,28 @@ static int add_member(const struct sv_compile *c, struct sv_attach_plan *a, stru
 		      const struct sv_member *member, enum sv_dest_kind kind, bool keep)
 {
 	struct sv_dest dest = { .ifindex = member->name, .kind = kind };
-	uint8_t nth = 0;
+	int rc = 0;
 
 	if (member->role != SV_ROLE_VNODE) {
-		if (exit_of(a, member, keep, &nth))
-			return -ENOMEM;
+		rc = exit_of(c, a, member_exit(member, keep), &dest.nth);
 		dest.flags = SV_DEST_GUARDED;
-		dest.nth = nth;
 	}
-	return add_dest(c, a, fan, dest);
+	return rc ?: add_dest(c, a, fan, dest);
+}
+
+/* A target that wants only the head of a copy is guarded like a trunk: sv_port says how much. */
+static int add_tapped(const struct sv_compile *c, struct sv_attach_plan *a, struct sv_dests *fan,
+		      uint8_t bit)
+{
+	const struct sv_tapped *tapped = &a->tapped[bit];
+	struct sv_dest dest = { .ifindex = tapped->device, .kind = SV_DEST_SESSION, .bit = bit };
+	int rc = 0;
+
+	if (tapped->session->snap) {
+		rc = exit_of(c, a, tapped_exit(tapped), &dest.nth);
+		dest.flags = SV_DEST_GUARDED;
+	}
+	return rc ?: add_dest(c, a, fan, dest);
 }
 
 /* `to`: 0 = everybody, n = member n alone. closed: not the edge. */
@@ -238,12 +177,9 @@ static int fill_fan(const struct sv_compile *c, struct sv_attach_plan *a, struct
 	for (size_t v = 0; !rc && v < a->n_view; v++)
 		if (v != first)
 			rc = add_view(c, a, fan, &a->view[v], SV_DEST_SHADOW, to, closed, keep);
-	for (size_t s = 0; !rc && s < a->n_session; s++)
+	for (size_t s = 0; !rc && s < a->out->spec.val.bits; s++)
 		if (mask & 1u << s)
-			rc = add_dest(c, a, fan,
-				      (struct sv_dest){ .ifindex = a->target[s],
-							.kind = SV_DEST_SESSION,
-							.bit = s });
+			rc = add_tapped(c, a, fan, s);
 	return rc;
 }
 
@@ -355,17 +291,18 @@ static void set_flags(const struct sv_compile *c, struct sv_attach_plan *a)
 static int build(const struct sv_compile *c, struct sv_attach_plan *a)
 {
 	struct sv_attach *val = &a->out->spec.val;
-	int rc = add_sessions(c, a);
-	bool keep = keeps_tag(a);
+	int rc = sv_compile_select(c, a);
+	bool keep;
 
 	if (rc)
 		return rc;
+	keep = keeps_tag(a);
 	set_flags(c, a);
 	if (sv_compile_datapath(c, a))
 		val->flags |= SV_ATTACH_XDP;
 	if (own_member(&a->view[0])->vlan && !keep)
 		val->flags |= SV_ATTACH_POP;
-	rc = add_exits(a, keep);
+	rc = add_exits(c, a, keep);
 	if (!rc)
 		rc = fill_fans(c, a, keep);
 	if (rc)

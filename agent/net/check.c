@@ -183,6 +183,15 @@ static void check_devices(struct sv_load *l, const struct sv_net_vnet *vnet)
 	}
 }
 
+static bool is_ours(const char *name)
+{
+	size_t at = !strncmp(name, "sv", 2) ? 2 : 0;
+
+	if (at && (name[at] == 'x' || name[at] == 'y'))
+		at++;
+	return at && name[at] && strspn(name + at, "0123456789") == strlen(name + at);
+}
+
 /* A host's own name for a port must not look like one that is allocated. */
 static void check_port_names(struct sv_load *l)
 {
@@ -194,10 +203,10 @@ static void check_port_names(struct sv_load *l)
 			const struct sv_path *ports =
 				SV_PATH(SV_PATH(hosts, l->net->host[h].name), "ports");
 
-			if (!strncmp(name, "sv", 2) && name[2] &&
-			    strspn(name + 2, "0123456789") == strlen(name + 2))
+			if (is_ours(name))
 				sv_load_bad(l, SV_PATH(ports, name),
-					    "sv and a number is how VNode ports are named");
+					    "sv, svx or svy and a number is how our own devices "
+					    "are named");
 		}
 }
 

@@ -37,7 +37,7 @@ static struct sv_host_port *port_find(struct sv_host_state *state, __u32 name)
 	return NULL;
 }
 
-static int port_add(struct sv_host_state *state, __u32 name, enum sv_port_role role, bool made)
+int sv_compile_port(struct sv_host_state *state, __u32 name, enum sv_port_role role, bool made)
 {
 	struct sv_host_port *port;
 
@@ -63,7 +63,7 @@ static int compile_wires(struct sv_compile *c)
 		const struct sv_attach_spec *spec = &c->out->attach[i].spec;
 
 		if (spec->val.port_role != SV_ROLE_VNODE &&
-		    port_add(c->out, spec->key.ifindex, spec->val.port_role, false))
+		    sv_compile_port(c->out, spec->key.ifindex, spec->val.port_role, false))
 			return -ENOMEM;
 	}
 	return 0;
@@ -206,7 +206,7 @@ static int compile_vnode(struct sv_compile *c, const struct sv_net_vnode *vnode)
 	for (size_t i = 0; i < vnode->spec.n_iface; i++) {
 		__u32 name = sv_names_add(c->names, vnode->spec.iface[i].port);
 
-		if (port_add(c->out, name, SV_ROLE_VNODE, !sv_net_is_external(vnode)))
+		if (sv_compile_port(c->out, name, SV_ROLE_VNODE, !sv_net_is_external(vnode)))
 			return -ENOMEM;
 	}
 	return 0;
@@ -259,39 +259,8 @@ static int finish_vnodes(struct sv_compile *c)
 	return 0;
 }
 
-/* ---- sessions and groups
- * ------------------------------------------------------------------------------ */
-
-static bool taps_here(const struct sv_compile *c, const struct sv_net_session *session)
-{
-	for (size_t i = 0; i < session->n_at; i++)
-		if (c->net->vnet[session->vnet].vnode[session->at[i].vnode].host == c->host)
-			return true;
-	return false;
-}
-
-static int compile_sessions(struct sv_compile *c)
-{
-	for (size_t s = 0; s < c->net->n_session; s++) {
-		const struct sv_net_session *session = &c->net->session[s];
-		const struct sv_vnode_iface *target = sv_compile_target(c->net, session, c->host);
-		struct sv_host_session *out;
-
-		if (!target || !taps_here(c, session))
-			continue;
-		out = sv_grow(&c->out->session, &c->out->n_session, sizeof(*out));
-		if (!out)
-			return -ENOMEM;
-		out->number = session->number;
-		strcpy(out->name, session->name);
-		out->val.ifindex = sv_names_add(c->names, target->port);
-		out->val.kind = SV_SESSION_DEVICE;
-		out->val.max_len = target->mtu + 14 + 4;
-		if (!out->val.ifindex)
-			return -ENOMEM;
-	}
-	return 0;
-}
+/* ---- groups
+ * ------------------------------------------------------------------------------------------- */
 
 /* A group concerns a host that has an edge of it, or VNodes whose tiers follow it. */
 static int compile_groups(struct sv_compile *c)
@@ -356,9 +325,9 @@ static int compile_all(struct sv_compile *c)
 
 	rc = rc ?: compile_wires(c);
 	rc = rc ?: compile_vnodes(c);
+	rc = rc ?: sv_compile_sessions(c);
 	rc = rc ?: compile_xdp(c);
 	rc = rc ?: finish_vnodes(c);
-	rc = rc ?: compile_sessions(c);
 	rc = rc ?: compile_groups(c);
 	return rc ?: compile_tiers(c);
 }

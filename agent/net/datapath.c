@@ -67,8 +67,8 @@ static __u32 repeated_device(const struct sv_attach_plan *a)
 	__u32 seen[2 * SV_DEST_MAX + SV_SESSION_BITS];
 	size_t n = 0;
 
-	for (size_t s = 0; s < a->n_session; s++)
-		seen[n++] = a->target[s];
+	for (size_t s = 0; s < a->out->spec.val.bits; s++)
+		seen[n++] = a->tapped[s].device;
 	for (size_t s = 1; s < n; s++)
 		for (size_t i = 0; i < s; i++)
 			if (seen[i] == seen[s])
@@ -99,7 +99,7 @@ static bool any_vnode(const struct sv_compile *c, const struct sv_attach_plan *a
 			    (!external || sv_net_is_external(&vnet->vnode[member->vnode])))
 				return true;
 		}
-	return a->n_session && !external;
+	return a->out->spec.val.bits && !external;
 }
 
 bool sv_compile_datapath(const struct sv_compile *c, const struct sv_attach_plan *a)

@@ -15,7 +15,11 @@
  *	{ "network":  the network file as applied (agent/README.md has its reference),
  *	  "shadows":  { "B": { "of": "A", "override": {…} } },
  *	  "sessions": { "moni-A": { "of": "A", "direction": "both", "at": ["exit"], "to": "Moni",
- *	                            "interface": "moni-A" } },
+ *	                            "interface": "moni-A" },
+ *	                "calls": { "of": "A", "direction": "in", "to": "vxlan",
+ *	                           "collector": { "address": "192.0.2.9", "port": 4789, "id": 7 },
+ *	                           "filter": "udp portrange 10000-20000", "sample": "flows/256",
+ *	                           "snap": 128, "budget": "10000pps", "priority": 3 } },
  *	  "monitors": { "Moni": { "override": {…} } },
  *	  "flips":    { "A": { "id": 7, "kind": "flip", "to": "B", "from": "A", "at_us": 0,
  *	                       "until_us": 0 } },
@@ -74,11 +78,18 @@ struct sv_doc_session {
 	const char *name, *of;
 	const char *direction; /* "in", "out", "both" */
 	const char *const *at; /* points, NULL-terminated; NULL: all */
-	const char
-		*to; /* "MONITOR" or "MONITOR:INTERFACE"; NULL: a monitoring VNet of its own name */
+	/* "MONITOR", "MONITOR:INTERFACE", "ring", "vxlan:ADDRESS[:PORT][/VNI]",
+	 * "erspan:ADDRESS[/ID]"; NULL: a monitoring VNet of its own name */
+	const char *to;
+	/* "filter", "sample", "snap", "budget", "priority" of this object, as the document has
+	 * them; "" and null stand for none. Others are ignored. May be NULL. */
+	const cJSON *options;
 };
 int sv_doc_session_start(cJSON *doc, const struct sv_doc_session *session,
 			 struct sv_problems *problems, struct sv_err *err);
+/* Replaces what is given of direction, points and options; `of` and `to` stay. */
+int sv_doc_session_update(cJSON *doc, const struct sv_doc_session *session,
+			  struct sv_problems *problems, struct sv_err *err);
 /* A monitoring VNet goes with its last session. */
 int sv_doc_session_stop(cJSON *doc, const char *name, struct sv_err *err);
 

@@ -14,6 +14,8 @@ int sv_doc_commit(cJSON *doc, cJSON *work, struct sv_problems *problems, struct 
 
 void sv_doc_drop_vnet(cJSON *doc, const char *name);
 void sv_doc_drop_shadow(cJSON *doc, const char *name);
+/* doc_target.c: "to", "interface", "collector" of a session, as people write them. -EINVAL. */
+int sv_doc_target(cJSON *json, const struct sv_doc_session *session, struct sv_err *err);
 /* Monitoring VNets without a session. */
 void sv_doc_drop_monitors(cJSON *doc);
 

@@ -6,27 +6,6 @@
 
 /* Monitoring sessions, and the monitoring VNets that come and go with them. */
 
-static int split_target(const struct sv_doc_session *session, char *monitor, char *iface,
-			struct sv_err *err)
-{
-	const char *to = session->to ?: session->name, *colon = strchr(to, ':');
-	size_t len = colon ? (size_t)(colon - to) : strlen(to);
-	const char *name = colon ? colon + 1 : session->name;
-
-	if (!len || len >= SV_NAME)
-		return sv_err_set(err, -EINVAL, "\"%s\" is not MONITOR or MONITOR:INTERFACE", to);
-	if (!name[0] || strlen(name) > 15)
-		return sv_err_set(
-			err, -EINVAL,
-			"\"%s\" is no interface name of 1 … 15 characters: give a shorter one "
-			"with --to %.*s:INTERFACE",
-			name, (int)len, to);
-	memcpy(monitor, to, len);
-	monitor[len] = 0;
-	strcpy(iface, name);
-	return 0;
-}
-
 static int check_names(const cJSON *doc, const struct sv_doc_session *session, const char *monitor,
 		       struct sv_err *err)
 {
@@ -36,7 +15,7 @@ static int check_names(const cJSON *doc, const struct sv_doc_session *session, c
 		return sv_err_set(err, -EEXIST, "there is a session %s already", session->name);
 	if (!sv_json_get(vnets, session->of) && !sv_doc_is_shadow(doc, session->of))
 		return sv_err_set(err, -ENOENT, "there is no VNet %s to monitor", session->of);
-	if (sv_json_get(vnets, monitor) || sv_doc_is_shadow(doc, monitor))
+	if (monitor && (sv_json_get(vnets, monitor) || sv_doc_is_shadow(doc, monitor)))
 		return sv_err_set(
 			err, -EEXIST,
 			"%s is a VNet that is not for monitoring: choose another with --to",
@@ -44,53 +23,103 @@ static int check_names(const cJSON *doc, const struct sv_doc_session *session, c
 	return 0;
 }
 
-static int add_points(cJSON *json, const char *const *at)
+static int set_points(cJSON *json, const char *const *at)
 {
 	cJSON *points;
 
 	if (!at || !at[0])
 		return 0;
-	points = cJSON_AddArrayToObject(json, "at");
-	if (!points)
-		return -ENOMEM;
-	for (; *at; at++)
-		if (!cJSON_AddItemToArray(points, cJSON_CreateString(*at)))
+	points = cJSON_CreateArray();
+	for (; points && *at; at++)
+		if (!cJSON_AddItemToArray(points, cJSON_CreateString(*at))) {
+			cJSON_Delete(points);
 			return -ENOMEM;
+		}
+	return sv_json_set(json, "at", points);
+}
+
+static bool is_none(const cJSON *value)
+{
+	return cJSON_IsNull(value) || (cJSON_IsString(value) && !value->valuestring[0]);
+}
+
+static int set_options(cJSON *json, const cJSON *options)
+{
+	static const char *const names[] = { "filter", "sample", "snap", "budget", "priority" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const cJSON *value = sv_json_get(options, names[i]);
+
+		if (is_none(value))
+			sv_json_del(json, names[i]);
+		else if (value && sv_json_set(json, names[i], cJSON_Duplicate(value, true)))
+			return -ENOMEM;
+	}
 	return 0;
 }
 
-static int add_session(cJSON *work, const struct sv_doc_session *session, const char *monitor,
-		       const char *iface)
+static int set_session(cJSON *json, const struct sv_doc_session *session)
 {
-	cJSON *sessions = sv_json_object(work, "sessions"), *monitors, *json;
+	if (session->direction &&
+	    sv_json_set(json, "direction", cJSON_CreateString(session->direction)))
+		return -ENOMEM;
+	return set_points(json, session->at) ?: set_options(json, session->options);
+}
 
-	json = sessions ? sv_json_object(sessions, session->name) : NULL;
-	monitors = sv_json_object(work, "monitors");
-	if (!json || !monitors || !sv_json_object(monitors, monitor))
+/* The monitoring VNet of a session, NULL when its copies go elsewhere. */
+static const char *monitor_of(const cJSON *json)
+{
+	const char *to = sv_json_str(json, "to");
+
+	return to && sv_target_find(to) < 0 ? to : NULL;
+}
+
+static int add_session(cJSON *work, const struct sv_doc_session *session, cJSON *json)
+{
+	cJSON *sessions = sv_json_object(work, "sessions"), *monitors;
+	const char *monitor = monitor_of(json);
+
+	monitors = monitor ? sv_json_object(work, "monitors") : NULL;
+	if (!sessions || (monitor && !sv_json_object(monitors, monitor)))
 		return -ENOMEM;
-	if (!cJSON_AddStringToObject(json, "of", session->of) ||
-	    !cJSON_AddStringToObject(json, "direction", session->direction ?: "both") ||
-	    !cJSON_AddStringToObject(json, "to", monitor) ||
-	    !cJSON_AddStringToObject(json, "interface", iface))
-		return -ENOMEM;
-	return add_points(json, session->at);
+	return sv_json_set(sessions, session->name, cJSON_Duplicate(json, true));
 }
 
 int sv_doc_session_start(cJSON *doc, const struct sv_doc_session *session,
 			 struct sv_problems *problems, struct sv_err *err)
 {
-	char monitor[SV_NAME], iface[16];
-	_cleanup_json_ cJSON *work = NULL;
+	_cleanup_json_ cJSON *work = NULL, *json = cJSON_CreateObject();
 	int rc;
 
 	if (!session->name || !session->of)
 		return sv_err_set(err, -EINVAL, "a session needs a name and a VNet");
-	rc = split_target(session, monitor, iface, err);
-	rc = rc ?: check_names(doc, session, monitor, err);
+	if (!json || !cJSON_AddStringToObject(json, "of", session->of) ||
+	    !cJSON_AddStringToObject(json, "direction", "both") || set_session(json, session))
+		return sv_err_set(err, -ENOMEM, "out of memory");
+	rc = sv_doc_target(json, session, err);
+	rc = rc ?: check_names(doc, session, monitor_of(json), err);
 	rc = rc ?: sv_doc_begin(&work, doc, err);
 	if (rc)
 		return rc;
-	if (add_session(work, session, monitor, iface))
+	if (add_session(work, session, json))
+		return sv_err_set(err, -ENOMEM, "out of memory");
+	return sv_doc_commit(doc, work, problems, err);
+}
+
+int sv_doc_session_update(cJSON *doc, const struct sv_doc_session *session,
+			  struct sv_problems *problems, struct sv_err *err)
+{
+	_cleanup_json_ cJSON *work = NULL;
+	cJSON *json;
+	int rc = 0;
+
+	if (!session->name || !sv_json_get(sv_json_get(doc, "sessions"), session->name))
+		rc = sv_err_set(err, -ENOENT, "there is no session %s", session->name ?: "");
+	rc = rc ?: sv_doc_begin(&work, doc, err);
+	if (rc)
+		return rc;
+	json = sv_json_get(sv_json_get(work, "sessions"), session->name);
+	if (set_session(json, session))
 		return sv_err_set(err, -ENOMEM, "out of memory");
 	return sv_doc_commit(doc, work, problems, err);
 }

@@ -73,15 +73,27 @@ void sv_load_groups(struct sv_load *l, const cJSON *network);
 /* parse_vnet.c: one VNet from its JSON. */
 void sv_load_vnet(struct sv_load *l, const struct sv_path *at, const char *name, const cJSON *json,
 		  enum sv_vnet_kind kind, int of);
-/* expand.c: shadows, sessions and the monitoring VNets that they need. */
+/* expand.c: shadows, and the monitoring VNets that sessions need. */
 void sv_load_shadows(struct sv_load *l, const cJSON *doc);
 void sv_load_monitors(struct sv_load *l, const cJSON *doc);
+/* session.c */
 void sv_load_sessions(struct sv_load *l, const cJSON *doc);
+/* points.c: NULL = all. */
+void sv_load_points(struct sv_load *l, const struct sv_path *at, struct sv_net_session *session,
+		    const cJSON *points);
 /* check.c: what can only be said about the network as a whole. */
 void sv_load_check(struct sv_load *l);
 
 int sv_parse_mac(const char *text, uint8_t mac[6]);
 int sv_parse_rate(const char *text, uint32_t *kbit);
+/* "packets/100", "flows/256". */
+int sv_parse_sample(const char *text, bool *flows, uint32_t *n);
+/* "10000pps" or "5mbit", the other one 0. -ERANGE: not what a host could do. */
+int sv_parse_budget(const char *text, uint64_t *pps, uint64_t *bps);
+/* A host's IPv4 address. */
+int sv_parse_host_address(const char *text, uint32_t *address_be);
+/* Names that cannot be a monitor's: targets of their own. -1: none of them. */
+int sv_target_find(const char *name);
 /* "HOST:PORT", "VNODE:INTERFACE": splits at the first colon. */
 int sv_parse_pair(const char *text, char *a, size_t a_size, char *b, size_t b_size);
 

@@ -47,8 +47,10 @@ void sv_net_free(struct sv_net *net)
 		free(net->host[i].port);
 	for (size_t i = 0; i < net->n_vnet; i++)
 		vnet_fini(&net->vnet[i]);
-	for (size_t i = 0; i < net->n_session; i++)
+	for (size_t i = 0; i < net->n_session; i++) {
 		free(net->session[i].at);
+		free(net->session[i].filter);
+	}
 	free(net->host);
 	free(net->trunk);
 	free(net->vnet);

@@ -80,8 +80,15 @@ struct sv_net_group {
 };
 
 enum {
-	SV_DIR_IN = 1 << 0, /* towards the VNode */
+	SV_DIR_IN = 1 << 0, /* towards the VNode; the same as SV_POINT_IN */
 	SV_DIR_OUT = 1 << 1,
+};
+
+enum sv_target {
+	SV_TARGET_INTERFACE, /* of a monitoring VNet */
+	SV_TARGET_RING, /* a tap on each host, read there */
+	SV_TARGET_VXLAN, /* a remote collector */
+	SV_TARGET_ERSPAN,
 };
 
 struct sv_net_session {
@@ -91,8 +98,19 @@ struct sv_net_session {
 	int direction; /* SV_DIR_* */
 	size_t n_at;
 	struct sv_net_end *at; /* the interfaces it taps */
-	int monitor; /* VNet of the target */
-	char iface[16]; /* of the monitor's VNode on the same host as the tap */
+	enum sv_target target;
+	int monitor; /* INTERFACE: VNet of the target, else -1 */
+	char iface[16]; /* INTERFACE: of the monitor's VNode on the same host as the tap */
+	uint32_t address_be; /* VXLAN, ERSPAN: the collector, IPv4 */
+	uint16_t port; /* VXLAN: UDP */
+	int64_t id; /* VXLAN: VNI, ERSPAN: session ID; -1: the session's number */
+	char *filter; /* pcap-filter expression, NULL = everything */
+	uint32_t sample; /* 1 in so many; 1 = all */
+	bool flows; /* of flows, not of packets */
+	uint16_t snap; /* bytes kept of a copy, 0 = all */
+	uint8_t priority; /* 0 … 7, higher first */
+	uint64_t budget_pps, budget_bps; /* copies, or their bits, a second and host; 0 = no limit
+					  */
 };
 
 struct sv_net {

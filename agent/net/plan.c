@@ -117,6 +117,14 @@ static const struct sv_host_session *find_session(const struct sv_host_state *st
 	return NULL;
 }
 
+static const struct sv_host_export *find_export(const struct sv_host_state *state, uint16_t number)
+{
+	for (size_t i = 0; i < state->n_export; i++)
+		if (state->export[i].number == number)
+			return &state->export[i];
+	return NULL;
+}
+
 /* Slots are compared: the kernel knows no names. */
 static const struct sv_host_group *find_group(const struct sv_host_state *state, uint16_t slot)
 {
@@ -309,6 +317,46 @@ static void vnodes_start(struct planner *p)
 	}
 }
 
+/* ---- exports
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* What the maker finds by itself is not compared, but that it is still enough. */
+static bool export_differs(const struct sv_host_export *want, const struct sv_host_export *have)
+{
+	const struct sv_export *a = &want->val, *b = &have->val;
+
+	return a->kind != b->kind || a->remote != b->remote || a->port != b->port ||
+	       a->id != b->id || want->mtu != have->mtu ||
+	       want->longest + SV_EXPORT_OUTER_LEN > b->mtu;
+}
+
+static void exports_make(struct planner *p)
+{
+	for (size_t i = 0; i < p->want->n_export; i++) {
+		const struct sv_host_export *want = &p->want->export[i];
+		const struct sv_host_export *have = find_export(p->have, want->number);
+
+		if (want->left_out || (have && !export_differs(want, have)))
+			continue;
+		op_index(p,
+			 op_new(p, SV_OP_EXPORT_MAKE, "%s of %s to a %s collector",
+				port_name(p, want->outer), want->name,
+				want->val.kind == SV_EXPORT_VXLAN ? "vxlan" : "erspan"),
+			 i);
+	}
+}
+
+static void exports_drop(struct planner *p)
+{
+	for (size_t i = 0; i < p->have->n_export; i++)
+		if (!find_export(p->want, p->have->export[i].number))
+			op_index(p,
+				 op_new(p, SV_OP_EXPORT_DROP, "%s",
+					port_name(p, p->have->export[i].outer)),
+				 i);
+}
+
 /* ---- ports
  * ------------------------------------------------------------------------------------------------
  */
@@ -319,8 +367,9 @@ static void ports_down(struct planner *p)
 	for (size_t i = 0; i < p->have->n_port; i++) {
 		const struct sv_host_port *have = &p->have->port[i];
 
-		if (have->role == SV_ROLE_VNODE && have->exists && have->up &&
-		    !find_port(p->want, have->name))
+		bool made = have->role == SV_ROLE_VNODE || have->role == SV_ROLE_EXPORT;
+
+		if (made && have->exists && have->up && !find_port(p->want, have->name))
 			op_index(p, op_new(p, SV_OP_PORT_DOWN, "%s", port_name(p, have->name)), i);
 	}
 }
@@ -383,19 +432,34 @@ static void ports_up(struct planner *p)
 /* ---- sessions
  * --------------------------------------------------------------------------------------------- */
 
+/* Whether its target's device is up is the watcher's to say. */
+static bool session_equal(const struct sv_session *a, const struct sv_session *b)
+{
+	struct sv_session like = *b;
+
+	if (a->kind == SV_SESSION_DEVICE)
+		like.up = a->up;
+	return !memcmp(a, &like, sizeof(like));
+}
+
 static void sessions_set(struct planner *p)
 {
 	for (size_t i = 0; i < p->want->n_session; i++) {
 		const struct sv_host_session *want = &p->want->session[i];
 		const struct sv_host_session *have = find_session(p->have, want->number);
 
-		if (have && have->val.ifindex == want->val.ifindex &&
-		    have->val.max_len == want->val.max_len)
+		if (have && session_equal(&want->val, &have->val))
 			continue;
-		op_index(p,
-			 op_new(p, SV_OP_SESSION_SET, "%s to %s", want->name,
-				port_name(p, want->val.ifindex)),
-			 i);
+		if (want->val.kind == SV_SESSION_RING)
+			op_index(p,
+				 op_new(p, SV_OP_SESSION_SET, "%s to rings %u", want->name,
+					want->val.tap),
+				 i);
+		else
+			op_index(p,
+				 op_new(p, SV_OP_SESSION_SET, "%s to %s", want->name,
+					port_name(p, want->val.ifindex)),
+				 i);
 	}
 }
 
@@ -481,6 +545,7 @@ int sv_plan_make(struct sv_plan *plan, const struct sv_host_state *desired,
 	vnodes_new(&p, true);
 	vnodes_update(&p, false);
 	vnodes_tier(&p);
+	exports_make(&p);
 	ports_attach(&p, false);
 	/* then traffic turns over, in one batch, production's own too; */
 	sessions_set(&p);
@@ -493,6 +558,7 @@ int sv_plan_make(struct sv_plan *plan, const struct sv_host_state *desired,
 	ports_detach(&p); /* while the devices are there to be found by their names */
 	vnodes_update(&p, true);
 	vnodes_destroy(&p);
+	exports_drop(&p);
 	/* and what is new begins to speak. */
 	ports_up(&p);
 	vnodes_start(&p);

@@ -81,7 +81,14 @@ static void drop_sessions(struct sv_host_state *desired)
 	desired->n_session = n;
 }
 
-/* Nobody makes the ports of a VNode that is left out. */
+static void port_not_made(struct sv_host_state *desired, __u32 name)
+{
+	for (size_t p = 0; p < desired->n_port; p++)
+		if (desired->port[p].name == name)
+			desired->port[p].made = false;
+}
+
+/* Nobody makes the ports of what is left out. */
 static void leave_out(struct sv_host_state *desired)
 {
 	for (size_t n = 0; n < desired->n_vnode; n++) {
@@ -90,11 +97,14 @@ static void leave_out(struct sv_host_state *desired)
 		for (size_t i = 0; desired->vnode[n].left_out && i < spec->n_iface; i++) {
 			__u32 name = sv_names_find(desired->names, spec->iface[i].port);
 
-			for (size_t p = 0; p < desired->n_port; p++)
-				if (desired->port[p].name == name)
-					desired->port[p].made = false;
+			port_not_made(desired, name);
 		}
 	}
+	for (size_t e = 0; e < desired->n_export; e++)
+		if (desired->export[e].left_out) {
+			port_not_made(desired, desired->export[e].outer);
+			port_not_made(desired, desired->export[e].inner);
+		}
 }
 
 static void find_missing(struct sv_host_state *desired, const struct sv_host_state *actual)
@@ -175,6 +185,43 @@ static int new_ids(struct sv_host_state *desired, const bool *taken, struct sv_e
 	return 0;
 }
 
+static const struct sv_session *ring_of(const struct sv_host_state *state, uint16_t number)
+{
+	for (size_t s = 0; s < state->n_session; s++)
+		if (state->session[s].number == number &&
+		    state->session[s].val.kind == SV_SESSION_RING)
+			return &state->session[s].val;
+	return NULL;
+}
+
+/* A session keeps its rings, and none gets those of another that is still there. */
+static int set_taps(struct sv_host_state *desired, const struct sv_host_state *actual,
+		    struct sv_err *err)
+{
+	bool taken[SV_TAP_MAX] = { false };
+	uint16_t tap = 0;
+
+	for (size_t s = 0; s < actual->n_session; s++)
+		if (actual->session[s].val.kind == SV_SESSION_RING &&
+		    actual->session[s].val.tap < SV_TAP_MAX)
+			taken[actual->session[s].val.tap] = true;
+	for (size_t s = 0; s < desired->n_session; s++) {
+		struct sv_session *val = &desired->session[s].val;
+		const struct sv_session *old = ring_of(actual, desired->session[s].number);
+
+		if (val->kind != SV_SESSION_RING)
+			continue;
+		while (!old && tap < SV_TAP_MAX && taken[tap])
+			tap++;
+		if (!old && tap == SV_TAP_MAX)
+			return sv_err_set(err, -ENOSPC,
+					  "session %s: all %u sets of rings are taken",
+					  desired->session[s].name, SV_TAP_MAX);
+		val->tap = old ? old->tap : tap++;
+	}
+	return 0;
+}
+
 /* Without its edge a GATED attachment keeps edge 0: nothing was learned there, nothing is asked. */
 static void set_edges(struct sv_host_state *desired)
 {
@@ -202,5 +249,5 @@ int sv_host_resolve(struct sv_host_state *desired, const struct sv_host_state *a
 	rc = new_ids(desired, taken, err);
 	if (!rc)
 		set_edges(desired);
-	return rc;
+	return rc ?: set_taps(desired, actual, err);
 }

@@ -470,7 +470,9 @@ static void five_sessions_are_refused(void **state)
 		add_session(doc, names[i], "A", "in", "entry", "Moni");
 	before = cJSON_Duplicate(doc, true);
 	assert_int_equal(sv_doc_session_start(doc, &fifth, &problems, &err), -ENOSPC);
-	assert_non_null(strstr(err.text, "e1 vlan 0 of A.entry has more than 4 sessions: s1, s2"));
+	assert_non_null(
+		strstr(err.text,
+		       "e1 vlan 0 of A.entry has more than 4 sessions: s1 (priority 0), s2"));
 	assert_int_equal(problems.n, 1);
 	assert_true(cJSON_Compare(doc, before, true));
 	sv_problems_fini(&problems);

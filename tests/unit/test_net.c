@@ -23,7 +23,8 @@ static const struct bad_case bad_cases[] = {
 	  { "hosts.host1.ports.e1.role: must be \"trunk\" or \"edge\"",
 	    "vnets.A.edges.entry.port: host1 has no edge e1" } },
 	{ "{'hosts':{'host1':{'ports':{'sv3':{'role':'edge'}}}}}",
-	  { "hosts.host1.ports.sv3: sv and a number is how VNode ports are named" } },
+	  { "hosts.host1.ports.sv3: sv, svx or svy and a number is how our own devices are "
+	    "named" } },
 	{ "{'hosts':{'host 4':{}}}",
 	  { "hosts.host 4: is not a name of 1 … 31 letters, digits, '_', '.', '-' that starts with "
 	    "a "
