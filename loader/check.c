@@ -89,6 +89,34 @@ static int has_map(enum bpf_map_type type, __u32 key, __u32 value, __u32 max, in
 	return errno == EPERM ? -EPERM : 0;
 }
 
+static int has_prog_array(void)
+{
+	return has_map(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, -1);
+}
+
+static int has_mmap(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	_cleanup_close_ int inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sv_probe", 4, 8, 1, &opts);
+
+	if (inner < 0)
+		return errno == EPERM ? -EPERM : 0;
+	return has_map(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 2, inner);
+}
+
+static int has_cmpxchg(void)
+{
+	const struct bpf_insn prog[] = {
+		INSN(BPF_ST | BPF_MEM | BPF_DW, 10, 0, -8, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 1, 0, 0, 1),
+		INSN(BPF_STX | BPF_ATOMIC | BPF_DW, 10, 1, -8, BPF_CMPXCHG),
+		RET(XDP_PASS),
+	};
+
+	return loads(BPF_PROG_TYPE_XDP, BPF_XDP, 0, prog, 6);
+}
+
 static int has_ringbuf(void)
 {
 	return has_map(BPF_MAP_TYPE_RINGBUF, 0, 0, SV_EVENT_BYTES, -1);
@@ -157,12 +185,15 @@ static const struct feature {
 	  "type information of the kernel: /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)" },
 	{ has_xdp, "XDP programs (Linux 4.8)" },
 	{ has_tc, "TC programs (Linux 4.1, CONFIG_NET_CLS_BPF)" },
+	{ has_prog_array, "tail calls between BPF programs (Linux 4.2)" },
 	{ has_raw_tp, "raw tracepoint programs (Linux 4.17, CONFIG_BPF_EVENTS)" },
 	{ has_fanout, "arrays of hashed device maps (Linux 5.4)" },
+	{ has_mmap, "arrays of memory-mapped arrays (Linux 5.5)" },
 	{ has_batch, "batched map updates (Linux 5.6)" },
 	{ has_boot_clock, "bpf_ktime_get_boot_ns (Linux 5.8)" },
 	{ has_devmap_prog, "programs in device maps (Linux 5.8)" },
 	{ has_ringbuf, "BPF ring buffers (Linux 5.8)" },
+	{ has_cmpxchg, "atomic compare-and-exchange in BPF (Linux 5.12)" },
 	{ has_broadcast, "XDP redirects to several devices, BPF_F_BROADCAST (Linux 5.14)" },
 	{ has_frags, "XDP frames of several buffers (Linux 5.18)" },
 };

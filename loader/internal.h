@@ -56,7 +56,7 @@ struct sv_plane {
 	int map[SV_MAP__COUNT];
 	__u64 (*exit)[SV_EXIT_MAX]; /* sv_port in our memory; see exit.c */
 	bool programs; /* loaded by us: sv_plane_open(), not sv_plane_open_maps() */
-	bool swept; /* sv_sweep() has been here */
+	bool swept, swept_rings; /* sv_sweep(), sv_sweep_rings() have been here */
 	int stage_xdp, stage_tc; /* the delivery stage behind the filters */
 	int egress; /* the devmap program that fan-outs carry */
 	int xdp[SV_ROLE__COUNT]; /* by role; EXPORT has none */
@@ -247,7 +247,14 @@ int sv_slots_empty(struct sv_plane *plane, const struct sv_slots *slots, bool un
 /* The delivery stage, in slot 0. */
 int sv_slot_put_stage(struct sv_plane *plane, struct sv_err *err);
 
+/* ring.c: the rings of a tap, one a possible CPU. */
+/* Empty ones: `all`, else those that are missing. -ENOMEM says how much was asked. */
+int sv_ring_make(struct sv_plane *plane, __u16 tap, bool all, struct sv_err *err);
+int sv_ring_drop(struct sv_plane *plane, __u16 tap, struct sv_err *err);
+
 /* sweep.c: what an interrupted call of an earlier process left; once a plane. */
+int sv_sweep_rings(struct sv_plane *plane, const struct sv_session all[SV_SESSION_MAX],
+		   struct sv_err *err);
 int sv_sweep(struct sv_plane *plane, const struct sv_snapshot *snap, struct sv_err *err);
 
 /* snapshot.c: what sv_attach holds, in an order of ours. */

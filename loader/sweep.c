@@ -5,8 +5,8 @@
 #include "internal.h"
 
 /*
- * A call that died half-way leaves what no attachment refers to: ways out, points, filters. None of
- * it can be reached by a frame; fan-outs and slots are reused, the rest would be there for ever.
+ * A call that died half-way leaves what nobody refers to: ways out, points, filters, rings. No
+ * frame comes to any of it, but it would take room for ever; fan-outs are reused.
  */
 
 static void sweep_exits(struct sv_plane *plane, const struct sv_attach *const owner[SV_ATTACH_MAX])
@@ -56,6 +56,24 @@ static int sweep_slots(struct sv_plane *plane, const struct sv_snapshot *snap, s
 			slots->digest[i] = 1; /* somebody's who is no more */
 	}
 	return sv_slots_empty(plane, slots, false, err);
+}
+
+int sv_sweep_rings(struct sv_plane *plane, const struct sv_session all[SV_SESSION_MAX],
+		   struct sv_err *err)
+{
+	bool used[SV_TAP_MAX] = {};
+	int rc = 0;
+
+	if (plane->swept_rings)
+		return 0;
+	for (__u32 i = 1; i < SV_SESSION_MAX; i++) {
+		if (all[i].kind == SV_SESSION_RING && all[i].tap < SV_TAP_MAX)
+			used[all[i].tap] = true;
+	}
+	for (__u16 tap = 0; tap < SV_TAP_MAX && !rc; tap++)
+		rc = used[tap] ? 0 : sv_ring_drop(plane, tap, err);
+	plane->swept_rings = !rc;
+	return rc;
 }
 
 int sv_sweep(struct sv_plane *plane, const struct sv_snapshot *snap, struct sv_err *err)
