@@ -244,6 +244,8 @@ static void take_event(void *arg, const struct sv_event *event)
 		sv_log_info("gate of slot %u: first frame out as role %u at %llu ns", event->group,
 			    event->role, (unsigned long long)event->at_ns);
 		sv_agent_kick(agent, 0);
+	} else if (event->type == SV_EVENT_BUDGET) {
+		sv_log_debug("session %u is over its budget", event->group);
 	} else {
 		sv_log_info("guard: a frame of attachment %u was kept in at device %u",
 			    event->attach, event->ifindex);

@@ -121,6 +121,15 @@ cJSON *sv_status(struct agent *agent, struct sv_err *err);
 cJSON *sv_status_vnodes(struct agent *agent);
 cJSON *sv_status_groups(struct agent *agent, const char *only);
 
+cJSON *sv_status_counter(const struct sv_counter *counter);
+
+/* ---- status_session.c ---- */
+/* What a session's copies go to, as --to takes it; the caller's. */
+char *sv_status_target(const struct agent *agent, const char *session);
+/* Of this host alone; and all of the network, with what this host knows of them. */
+cJSON *sv_status_sessions(struct agent *agent);
+cJSON *sv_status_monitors(struct agent *agent);
+
 /* ---- methods.c ---- */
 extern const struct sv_method sv_methods[];
 

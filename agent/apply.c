@@ -262,7 +262,9 @@ static int session_set(struct step *s)
 		rc = sv_session_get(s->agent->plane, session->number, &old, s->err);
 	if (rc)
 		return rc;
-	val.up = old.ifindex == val.ifindex ? old.up : 0; /* sv_reconcile_sessions() follows */
+	/* Of a device sv_reconcile_sessions() says it afterwards. */
+	if (val.kind == SV_SESSION_DEVICE)
+		val.up = old.kind == val.kind && old.ifindex == val.ifindex ? old.up : 0;
 	return sv_session_set(s->agent->plane, session->number, &val, s->err);
 }
 

@@ -24,8 +24,10 @@ void sv_method_vnode_resume(struct sv_call *call);
 void sv_method_vnode_destroy(struct sv_call *call);
 
 void sv_method_monitor_start(struct sv_call *call);
+void sv_method_monitor_update(struct sv_call *call);
 void sv_method_monitor_stop(struct sv_call *call);
 void sv_method_monitor_list(struct sv_call *call);
+void sv_method_tap(struct sv_call *call);
 
 void sv_method_shadow_start(struct sv_call *call);
 void sv_method_shadow_update(struct sv_call *call);

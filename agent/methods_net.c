@@ -156,62 +156,6 @@ void sv_method_vnet_delete(struct sv_call *call)
 		sv_change_run(call, mutate_vnet_delete, sv_change_result);
 }
 
-/* ---- monitors ---- */
-
-static int mutate_monitor_start(struct sv_change *change)
-{
-	const cJSON *at = sv_obj_get(change->params, "at"), *point;
-	struct sv_doc_session session = {
-		.name = sv_obj_string(change->params, "name"),
-		.of = sv_obj_string(change->params, "of"),
-		.direction = sv_obj_string(change->params, "direction") ?: "both",
-		.to = sv_obj_string(change->params, "to"),
-	};
-	_cleanup_free_ const char **points = calloc(cJSON_GetArraySize(at) + 1, sizeof(*points));
-	size_t n = 0;
-
-	if (!points)
-		return -ENOMEM;
-	cJSON_ArrayForEach (point, at)
-		points[n++] = cJSON_GetStringValue(point) ?: "";
-	session.at = n ? points : NULL;
-	return sv_doc_session_start(change->doc, &session, &change->problems, &change->err);
-}
-
-void sv_method_monitor_start(struct sv_call *call)
-{
-	if (sv_method_string(call, "name") && sv_method_string(call, "of"))
-		sv_change_run(call, mutate_monitor_start, sv_change_result);
-}
-
-static int mutate_monitor_stop(struct sv_change *change)
-{
-	return sv_doc_session_stop(change->doc, sv_obj_string(change->params, "name"),
-				   &change->err);
-}
-
-void sv_method_monitor_stop(struct sv_call *call)
-{
-	if (sv_method_string(call, "name"))
-		sv_change_run(call, mutate_monitor_stop, sv_change_result);
-}
-
-void sv_method_monitor_list(struct sv_call *call)
-{
-	struct agent *agent = call->arg;
-	cJSON *result = cJSON_CreateObject(), *list;
-	const cJSON *session;
-
-	list = cJSON_AddArrayToObject(result, "sessions");
-	cJSON_ArrayForEach (session, sv_obj_get(agent->doc, "sessions")) {
-		cJSON *item = cJSON_Duplicate(session, 1);
-
-		sv_obj_set(item, "name", cJSON_CreateString(session->string));
-		cJSON_AddItemToArray(list, item);
-	}
-	sv_call_reply(call, result);
-}
-
 /* ---- shadows ---- */
 
 static cJSON *not_copied(const cJSON *hosts, const cJSON *reports, const char *vnet)

@@ -76,8 +76,11 @@ static void report_missing(struct agent *agent)
 	char text[96];
 
 	for (size_t i = 0; i < agent->desired.n_port; i++) {
-		/* What a VNode lacks, its driver has said. */
-		if (!agent->desired.port[i].missing || agent->desired.port[i].role == SV_ROLE_VNODE)
+		enum sv_port_role role = agent->desired.port[i].role;
+
+		/* What a VNode or an export lacks was said when it could not be made. */
+		if (!agent->desired.port[i].missing || role == SV_ROLE_VNODE ||
+		    role == SV_ROLE_EXPORT)
 			continue;
 		snprintf(text, sizeof(text), "port %s: no such device on this host",
 			 sv_names_get(&agent->names, agent->desired.port[i].name));
@@ -85,9 +88,10 @@ static void report_missing(struct agent *agent)
 	}
 }
 
-/* VNodes, by their place in the desired state, that an operation failed for. */
+/* VNodes, by their place in the desired state, and exports that an operation failed for. */
 struct trouble {
 	bool vnode[4096];
+	bool export[SV_SESSION_MAX]; /* by the session's number */
 	bool more; /* this attempt found another one */
 };
 
@@ -98,8 +102,15 @@ static bool is_about_vnode(const struct sv_op *op)
 	       op->kind == SV_OP_VNODE_START;
 }
 
-static void blame(struct trouble *trouble, const struct sv_op *op)
+static void blame(struct trouble *trouble, const struct sv_host_state *desired,
+		  const struct sv_op *op)
 {
+	if (op->kind == SV_OP_EXPORT_MAKE) {
+		__u16 number = desired->export[op->index[0]].number;
+
+		trouble->more = !trouble->export[number];
+		trouble->export[number] = true;
+	}
 	if (!is_about_vnode(op) || op->index[0] >= sizeof(trouble->vnode))
 		return;
 	trouble->more = !trouble->vnode[op->index[0]];
@@ -123,13 +134,16 @@ static int attempt(struct agent *agent, struct trouble *trouble, struct sv_err *
 	sv_gate_arm_early(agent);
 	for (size_t i = 0; i < agent->desired.n_vnode && i < sizeof(trouble->vnode); i++)
 		agent->desired.vnode[i].left_out = trouble->vnode[i];
+	for (size_t i = 0; i < agent->desired.n_export; i++)
+		agent->desired.export[i].left_out =
+			trouble->export[agent->desired.export[i].number];
 	rc = sv_gate_set_tiers(agent, &agent->desired);
 	if (!rc)
 		rc = make_plan(agent, &plan, &agent->desired, &actual, err);
 	if (!rc)
 		rc = sv_apply_plan(agent, &plan, &agent->desired, &actual, &done, err);
 	if (rc && done < plan.n)
-		blame(trouble, &plan.op[done]);
+		blame(trouble, &agent->desired, &plan.op[done]);
 	if (plan.n)
 		sv_log_info("revision %llu: %zu of %zu operations done",
 			    (unsigned long long)agent->revision, done, plan.n);
@@ -138,7 +152,8 @@ static int attempt(struct agent *agent, struct trouble *trouble, struct sv_err *
 	return rc;
 }
 
-/* A shadow or a guest that cannot be made must not keep production from what it needs. */
+/* A shadow, a guest or a way to a collector that cannot be made must not keep production from what
+ * it needs. */
 static int reconcile_once(struct agent *agent, struct sv_err *err)
 {
 	struct trouble trouble = { 0 };
@@ -272,7 +287,9 @@ static void set_session_up(struct agent *agent, const struct sv_host_session *se
 	struct sv_session val;
 	bool up;
 
-	if (!device || sv_session_get(agent->plane, session->number, &val, NULL) || !val.ifindex)
+	if (session->val.kind != SV_SESSION_DEVICE ||
+	    sv_session_get(agent->plane, session->number, &val, NULL) ||
+	    val.kind != SV_SESSION_DEVICE)
 		return;
 	up = !sv_link_get(agent->link, device, &info, NULL) && info.up && info.carrier &&
 	     info.ifindex == val.ifindex;

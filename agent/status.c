@@ -7,7 +7,7 @@
 #include "json.h"
 #include "link.h"
 
-static cJSON *counter(const struct sv_counter *counter)
+cJSON *sv_status_counter(const struct sv_counter *counter)
 {
 	cJSON *item = cJSON_CreateObject();
 
@@ -101,7 +101,7 @@ static cJSON *attachment_json(struct agent *agent, const struct sv_attach_spec *
 	counters = cJSON_AddObjectToObject(item, "counters");
 	sv_count_get(agent->plane, spec->val.id, &count, NULL);
 	for (int i = 0; i < SV_REASON__COUNT; i++)
-		cJSON_AddItemToObject(counters, sv_reason_name(i), counter(&count.r[i]));
+		cJSON_AddItemToObject(counters, sv_reason_name(i), sv_status_counter(&count.r[i]));
 	return item;
 }
 
@@ -129,50 +129,8 @@ static void add_unattached(struct agent *agent, cJSON *status)
 	sv_count_get(agent->plane, 0, &count, NULL);
 	for (int i = 0; i < SV_REASON__COUNT; i++)
 		if (count.r[i].packets)
-			cJSON_AddItemToObject(counters, sv_reason_name(i), counter(&count.r[i]));
-}
-
-/* ---- sessions ---- */
-
-static void add_of_and_to(const struct agent *agent, cJSON *item, const char *name)
-{
-	for (size_t i = 0; i < agent->net->n_session; i++) {
-		const struct sv_net_session *session = &agent->net->session[i];
-		char to[64];
-
-		if (strcmp(session->name, name))
-			continue;
-		snprintf(to, sizeof(to), "%s:%s", agent->net->vnet[session->monitor].name,
-			 session->iface);
-		cJSON_AddStringToObject(item, "of", agent->net->vnet[session->vnet].name);
-		cJSON_AddStringToObject(item, "to", to);
-	}
-}
-
-static cJSON *session_json(struct agent *agent, const struct sv_host_session *session)
-{
-	cJSON *item = cJSON_CreateObject(), *counters;
-	struct sv_scount count = { 0 };
-	struct sv_session val = { 0 };
-
-	cJSON_AddStringToObject(item, "name", session->name);
-	cJSON_AddNumberToObject(item, "number", session->number);
-	add_of_and_to(agent, item, session->name);
-	sv_session_get(agent->plane, session->number, &val, NULL);
-	cJSON_AddBoolToObject(item, "up", val.up);
-	counters = cJSON_AddObjectToObject(item, "counters");
-	sv_scount_get(agent->plane, session->number, &count, NULL);
-	for (int i = 0; i < SV_SCOUNT__COUNT; i++)
-		cJSON_AddItemToObject(counters, sv_scount_name(i), counter(&count.r[i]));
-	return item;
-}
-
-static void add_sessions(struct agent *agent, cJSON *status)
-{
-	cJSON *list = cJSON_AddArrayToObject(status, "sessions");
-
-	for (size_t i = 0; i < agent->desired.n_session; i++)
-		cJSON_AddItemToArray(list, session_json(agent, &agent->desired.session[i]));
+			cJSON_AddItemToObject(counters, sv_reason_name(i),
+					      sv_status_counter(&count.r[i]));
 }
 
 /* ---- groups ---- */
@@ -285,6 +243,17 @@ cJSON *sv_status_vnodes(struct agent *agent)
 
 /* ---- all of it ---- */
 
+static const char *event_name(const struct sv_event *event)
+{
+	static const char *const names[] = {
+		[SV_EVENT_GATE] = "gate",
+		[SV_EVENT_GUARD] = "guard",
+		[SV_EVENT_BUDGET] = "budget",
+	};
+
+	return event->type <= SV_EVENT_BUDGET && names[event->type] ? names[event->type] : "?";
+}
+
 static void add_events(const struct agent *agent, cJSON *status)
 {
 	cJSON *list = cJSON_AddArrayToObject(status, "events");
@@ -294,10 +263,10 @@ static void add_events(const struct agent *agent, cJSON *status)
 		const struct sv_event *event = &agent->event[i % SV_AGENT_EVENTS];
 		cJSON *item = cJSON_CreateObject();
 
-		cJSON_AddStringToObject(item, "type",
-					event->type == SV_EVENT_GATE ? "gate" : "guard");
+		cJSON_AddStringToObject(item, "type", event_name(event));
 		cJSON_AddNumberToObject(item, "at_ns", event->at_ns);
-		cJSON_AddNumberToObject(item, "slot", event->group);
+		cJSON_AddNumberToObject(item, event->type == SV_EVENT_BUDGET ? "session" : "slot",
+					event->group);
 		cJSON_AddNumberToObject(item, "role", event->role);
 		cJSON_AddNumberToObject(item, "attachment", event->attach);
 		cJSON_AddItemToArray(list, item);
@@ -330,7 +299,7 @@ cJSON *sv_status(struct agent *agent, struct sv_err *err)
 	if (rc)
 		return NULL;
 	add_unattached(agent, status);
-	add_sessions(agent, status);
+	cJSON_AddItemToObject(status, "sessions", sv_status_sessions(agent));
 	cJSON_AddItemToObject(status, "groups", sv_status_groups(agent, NULL));
 	cJSON_AddItemToObject(status, "vnodes", sv_status_vnodes(agent));
 	add_events(agent, status);

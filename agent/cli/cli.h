@@ -31,6 +31,8 @@ struct sv_cli_option {
 	enum sv_cli_kind kind;
 };
 
+#define SV_CLI_OPTIONS 10
+
 struct sv_cli;
 
 struct sv_cli_command {
@@ -41,7 +43,7 @@ struct sv_cli_command {
 	struct sv_cli_option argument[3]; /* in order, all needed unless `optional` */
 	bool optional;
 	bool rest; /* takes what follows "--" */
-	struct sv_cli_option option[6];
+	struct sv_cli_option option[SV_CLI_OPTIONS];
 	void (*print)(const cJSON *result);
 	/* Instead of one call and one print. Returns an exit code. */
 	int (*run)(struct sv_cli *cli);

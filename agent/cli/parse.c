@@ -159,7 +159,7 @@ static int parse_option(struct sv_cli *cli, struct words *w, const char *word, s
 	if (rc <= 0)
 		return rc;
 	if (cli->command && len > 2)
-		option = option_find(cli->command->option, 6, word + 2, len - 2);
+		option = option_find(cli->command->option, SV_CLI_OPTIONS, word + 2, len - 2);
 	if (!option)
 		return sv_err_set(err, -EINVAL, "unknown option %s", word);
 	if (option->kind != SV_CLI_FLAG) {

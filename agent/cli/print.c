@@ -267,18 +267,85 @@ void sv_print_vnodes(const cJSON *result)
 	print_vnodes(sv_obj_get(result, "vnodes"));
 }
 
+/* "a,b", or what stands for none. */
+static void format_list(const cJSON *list, const char *none, char *text, size_t size)
+{
+	const cJSON *item;
+	size_t used = 0;
+
+	snprintf(text, size, "%s", cJSON_GetArraySize(list) ? "" : none);
+	cJSON_ArrayForEach (item, list)
+		if (used < size)
+			used += snprintf(text + used, size - used, "%s%s", used ? "," : "",
+					 cJSON_GetStringValue(item) ?: "");
+}
+
+static void add_packets(struct sv_table *table, const cJSON *counters, const char *name)
+{
+	if (counters)
+		sv_table_add(table, "%.0f", num(sv_obj_get(counters, name), "packets"));
+	else
+		sv_table_add(table, "-");
+}
+
+/* Every reason that is not 0, without "shed-". */
+static void format_sheds(const cJSON *counters, char *text, size_t size)
+{
+	const cJSON *counter;
+	size_t used = 0;
+
+	snprintf(text, size, "%s", counters ? "" : "-");
+	cJSON_ArrayForEach (counter, counters) {
+		if (strncmp(counter->string, "shed-", 5) || num(counter, "packets") <= 0 ||
+		    used >= size)
+			continue;
+		used += snprintf(text + used, size - used, "%s%s=%.0f", used ? " " : "",
+				 counter->string + 5, num(counter, "packets"));
+	}
+}
+
+static void add_limits(struct sv_table *table, const cJSON *item)
+{
+	static const char *const strings[] = { "sample", "budget" };
+	static const char *const numbers[] = { "snap", "priority" };
+	char text[128] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < 2; i++)
+		if (sv_obj_string(item, strings[i]))
+			len += snprintf(text + len, sizeof(text) - len, "%s%s", len ? " " : "",
+					sv_obj_string(item, strings[i]));
+	for (size_t i = 0; i < 2 && len < sizeof(text); i++)
+		if (num(item, numbers[i]))
+			len += snprintf(text + len, sizeof(text) - len, "%s%s %.0f", len ? " " : "",
+					numbers[i], num(item, numbers[i]));
+	sv_table_add(table, "%s", text[0] ? text : "-");
+}
+
 void sv_print_monitors(const cJSON *result)
 {
 	struct sv_table table;
+	char text[512];
 	const cJSON *item;
 
-	HEADER(&table, "SESSION", "OF", "DIRECTION", "TO", "INTERFACE");
+	HEADER(&table, "SESSION", "OF", "DIRECTION", "AT", "FILTER", "LIMITS", "TO", "UP",
+	       "MATCHED", "COPIED", "SHED");
 	cJSON_ArrayForEach (item, sv_obj_get(result, "sessions")) {
+		const cJSON *counters = sv_obj_get(item, "counters");
+
 		sv_table_add(&table, "%s", str(item, "name"));
 		sv_table_add(&table, "%s", str(item, "of"));
 		sv_table_add(&table, "%s", str(item, "direction"));
-		sv_table_add(&table, "%s", str(item, "to"));
-		sv_table_add(&table, "%s", str(item, "interface"));
+		format_list(sv_obj_get(item, "at"), "all", text, sizeof(text));
+		sv_table_add(&table, "%s", text);
+		sv_table_add(&table, "%s", str(item, "filter"));
+		add_limits(&table, item);
+		sv_table_add(&table, "%s", str(item, "target"));
+		sv_table_add(&table, "%s", sv_obj_true(item, "here") ? yes(item, "up") : "-");
+		add_packets(&table, counters, "matched");
+		add_packets(&table, counters, "copied");
+		format_sheds(counters, text, sizeof(text));
+		sv_table_add(&table, "%s", text);
 	}
 	sv_table_print(&table);
 }

@@ -136,6 +136,12 @@ static const struct sv_attach_spec *spec_of(const struct sv_host_state *state, _
 	return NULL;
 }
 
+/* Copies cut at another length for a moment harm nobody. */
+static bool exit_agrees(const struct sv_exit *a, const struct sv_exit *b)
+{
+	return a->flags == b->flags && (a->arg == b->arg || a->flags == SV_EXIT_SNAP);
+}
+
 /*
  * Rows of sv_port are written one by one and before the attachment that they belong to: a row with
  * another meaning under the same id would for a moment put frames on another VLAN.
@@ -146,8 +152,7 @@ static bool exits_agree(const struct sv_attach_spec *a, const struct sv_attach_s
 		for (size_t j = 0; j < b->n_port; j++)
 			if (a->port[i].ifindex == b->port[j].ifindex &&
 			    a->port[i].nth == b->port[j].nth &&
-			    (a->port[i].flags != b->port[j].flags ||
-			     a->port[i].arg != b->port[j].arg))
+			    !exit_agrees(&a->port[i], &b->port[j]))
 				return false;
 	return true;
 }
