@@ -13,7 +13,7 @@ CPPFLAGS += -I. -I$(B) -D_GNU_SOURCE -MMD -MP
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 $(WARN)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 $(WARN) -I. -Ivendor-headers -I/usr/include/$(shell uname -m)-linux-gnu
+BPF_CFLAGS = -O2 -g -target bpf -D__TARGET_ARCH_$(subst x86_64,x86,$(shell uname -m)) -mcpu=v3 $(WARN) -I. -Ivendor-headers -I/usr/include/$(shell uname -m)-linux-gnu
 
 LOADER_LIBS = -lxdp -lbpf -lelf -lz -lpcap
 AGENT_LIBS = -lcjson -luv -lnl-route-3 -lnl-genl-3 -lnl-3

@@ -34,6 +34,8 @@ int sv_egress(struct xdp_md *ctx)
 		return sv_guard_drop(ifindex, attach);
 	if (how.flags & SV_EXIT_PUSH && unlikely(sv_guard_push(ctx, how.arg, pcp_dei)))
 		return sv_guard_drop(ifindex, attach);
+	if (how.flags & SV_EXIT_SNAP && unlikely(sv_guard_snap(ctx, how.arg)))
+		return sv_guard_drop(ifindex, attach);
 	return XDP_PASS;
 }
 

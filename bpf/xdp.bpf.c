@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* XDP ingress of every port. */
 #include "lib/deliver_xdp.h"
+#include "lib/stage.h"
 
 /* Rare frames, out of the way of the others; the verifier checks these functions by themselves. */
 __noinline int sv_xdp_learn(struct xdp_md *ctx, __u32 l3, __u32 proto, __u32 edge)
@@ -33,7 +34,7 @@ static __always_inline int sv_xdp_proxy(struct xdp_md *ctx, const struct sv_pass
 {
 	int rc;
 
-	if (p->a->bits)
+	if (p->a->sessions)
 		return sv_xdp_asks(ctx, p->f.l3, p->f.proto, p->a->edge) ? XDP_PASS : XDP_ABORTED;
 	if (!sv_xdp_answer(ctx, p->f.l3, p->f.proto, p->a->edge))
 		return XDP_ABORTED;
@@ -45,12 +46,23 @@ static __always_inline int sv_xdp_proxy(struct xdp_md *ctx, const struct sv_pass
 	return rc;
 }
 
+/* By way of the attachment's filter to sv_xdp_deliver; it comes back when there is no filter. */
+static __always_inline void sv_xdp_filter(struct xdp_md *ctx, const struct sv_pass *p)
+{
+	struct sv_view view = sv_xdp_view(p);
+
+	sv_stage_leave(p, &view, 0);
+	bpf_tail_call(ctx, &sv_filter_xdp, p->a->filter);
+	sv_pass_count(p, SV_REASON_NO_FILTER);
+}
+
 static __always_inline int sv_xdp_ingress(struct xdp_md *ctx, int role)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
 	struct sv_pass p = {};
 	int truncated, rc;
+	__u32 matched;
 
 	truncated = sv_parse(data, end, role == SV_ROLE_VNODE, &p.f);
 	p.a = sv_classify(ctx->ingress_ifindex, p.f.vlan);
@@ -82,7 +94,12 @@ static __always_inline int sv_xdp_ingress(struct xdp_md *ctx, int role)
 	sv_pass_count(&p, SV_REASON_RECEIVED);
 	if (unlikely(p.way.member == SV_SWITCH_HAIRPIN))
 		return sv_xdp_drop(&p, SV_REASON_HAIRPIN);
-	return sv_deliver_xdp(ctx, &p);
+	matched = sv_select_all(p.a);
+	if (unlikely(p.a->flags & SV_ATTACH_FILTER)) {
+		sv_xdp_filter(ctx, &p);
+		matched = 0;
+	}
+	return sv_deliver_xdp(ctx, &p, matched);
 }
 
 SEC("xdp.frags")
@@ -101,6 +118,20 @@ SEC("xdp.frags")
 int sv_xdp_vnode(struct xdp_md *ctx)
 {
 	return sv_xdp_ingress(ctx, SV_ROLE_VNODE);
+}
+
+/* The delivery stage, slot 0 of sv_filter_xdp: the filter has said which sessions want the frame.
+ */
+SEC("xdp.frags")
+int sv_xdp_deliver(struct xdp_md *ctx)
+{
+	struct sv_stage stage;
+	struct sv_view view;
+	struct sv_pass p;
+
+	if (sv_stage_take(&stage, &view) || sv_stage_resume(&stage, &p))
+		return XDP_DROP;
+	return sv_deliver_xdp(ctx, &p, view.matched);
 }
 
 char _license[] SEC("license") = "GPL";

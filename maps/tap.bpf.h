@@ -4,12 +4,13 @@
 
 #include "tap.h"
 
+/* clang 14 cannot describe a struct inside a map of maps: sizes instead of types. */
 struct sv_tap_inner {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, SV_TAP_SLOTS);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct sv_tap_slot);
+	__uint(key_size, 4);
+	__uint(value_size, SV_TAP_SLOT);
 };
 
 struct {

@@ -5,7 +5,6 @@
 #include "live.h"
 #include "parse.h"
 #include "proxy.h"
-#include "select.h"
 #include "switch.h"
 #include "way.h"
 
@@ -73,46 +72,6 @@ static __always_inline void sv_pass_choose(struct sv_pass *p, const void *data, 
 	if (sv_way_asks(a, member))
 		live = sv_live_role(a->group);
 	p->way = sv_way_choose(a, member, live);
-}
-
-/*
- * Sessions, in functions that the verifier checks once and not for every path that leads to them. A
- * selection crosses them as a number.
- */
-static __always_inline __u32 sv_selection_pack(const struct sv_selection *sel)
-{
-	return sel->matched | sel->mask << 8 | (__u32)sel->down << 16;
-}
-
-static __always_inline struct sv_selection sv_selection_unpack(__u32 n)
-{
-	return (struct sv_selection){ .matched = n, .mask = n >> 8, .down = n >> 16 };
-}
-
-static __always_inline __u32 sv_selection_mask(__u32 n)
-{
-	return sv_selection_unpack(n).mask & ((1 << SV_SESSION_BITS) - 1);
-}
-
-__noinline __u32 sv_pass_select(const struct sv_attach *a, __u32 len)
-{
-	struct sv_selection sel = {};
-
-	if (!a)
-		return 0;
-	for (__u32 bit = 0; bit < SV_SESSION_BITS; bit++) {
-		__u32 number = a->session[bit];
-		struct sv_session *s;
-
-		if (bit >= a->bits)
-			break;
-		if (!number)
-			continue;
-		s = bpf_map_lookup_elem(&sv_session, &number);
-		if (s)
-			sv_select_add(&sel, bit, s, len);
-	}
-	return sv_selection_pack(&sel) & ((1 << 24) - 1);
 }
 
 /* The gate's yes is used: the first time in a new role makes an event. */

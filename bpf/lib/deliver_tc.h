@@ -4,8 +4,9 @@
 
 #include <linux/pkt_cls.h>
 
-#include "classify.h"
 #include "guard_tc.h"
+#include "hook_tc.h"
+#include "pick.h"
 
 /*
  * The functions that are neither static nor inline are checked by the verifier once, by themselves:
@@ -24,11 +25,38 @@ struct sv_tc_walk {
 	__u32 failed; /* why one did not */
 	__u32 shadows, shed; /* copies handed to shadows, or refused */
 	__u32 broken; /* carries a tag that could not be taken out again */
+	__u32 cut; /* is no longer whole: only sessions may have it */
+	__u32 gone; /* handed on itself, since there was no memory for a clone */
 };
+
+#define SV_ENODEV 19
+#define SV_ENOMEM 12
+#define SV_EINVAL 22
 
 static __always_inline __u32 sv_tc_reason(int rc)
 {
-	return rc == -22 || rc == -19 ? SV_REASON_NO_DEST : SV_REASON_TX_FAIL;
+	return rc == -SV_EINVAL || rc == -SV_ENODEV ? SV_REASON_NO_DEST : SV_REASON_TX_FAIL;
+}
+
+/* Keeps what a copy shall have, a tag beside it included; the frame is needed by nobody else any
+ * more, and sessions come in the order of falling lengths. 0, or it cannot be. */
+static __always_inline int sv_tc_trim(struct __sk_buff *skb, __u32 keep, struct sv_tc_walk *k)
+{
+	__u32 len = keep - (skb->vlan_present ? SV_TAG_LEN : 0);
+
+	if (skb->len <= len)
+		return 0;
+	if (k->keep || len > keep || bpf_skb_change_tail(skb, len, 0))
+		return -1;
+	k->cut = 1;
+	return 0;
+}
+
+/* As the last: the frame itself goes. 0, or why not. */
+static __always_inline __u32 sv_tc_hand_on(const struct sv_dest *d, struct sv_tc_walk *k)
+{
+	k->verdict = bpf_redirect(d->ifindex, 0);
+	return k->verdict == TC_ACT_REDIRECT ? 0 : SV_REASON_TX_FAIL;
 }
 
 /* One destination: tag in, transmit, tag out. 0, or why not. */
@@ -44,45 +72,36 @@ static __always_inline __u32 sv_tc_send(struct __sk_buff *skb, const struct sv_d
 		how = sv_guard_tc(skb, d->ifindex, k->attach, d->nth, k->meta);
 	if (how & SV_TC_REFUSED)
 		return SV_REASON_TX_FAIL;
+	if (how & SV_TC_SNAP && (d->kind != SV_DEST_SESSION || sv_tc_trim(skb, how & 0xffff, k)))
+		return SV_REASON_TX_FAIL;
 	if (how & SV_TC_PUSH &&
 	    bpf_skb_vlan_push(skb, bpf_htons(SV_ETH_8021Q), sv_tci(how, k->pcp_dei)))
 		return SV_REASON_TAG_FAIL;
-	if (last && !k->keep) {
-		k->verdict = bpf_redirect(d->ifindex, 0);
-		return k->verdict == TC_ACT_REDIRECT ? 0 : SV_REASON_TX_FAIL;
-	}
+	if (last && !k->keep)
+		return sv_tc_hand_on(d, k);
 	rc = bpf_clone_redirect(skb, d->ifindex, 0);
+	/* No memory for a clone: production gets the frame, and copies are shed. */
+	if (rc == -SV_ENOMEM && d->kind == SV_DEST_PRIMARY) {
+		k->gone = 1;
+		return sv_tc_hand_on(d, k);
+	}
 	if (how & SV_TC_PUSH && bpf_skb_vlan_pop(skb))
 		k->broken = 1;
 	return rc ? sv_tc_reason(rc) : 0;
 }
 
-/* A matched session together with what became of its copy. */
-static __always_inline void sv_tc_count_session(const struct sv_attach *a, __u32 bit, __u32 fate,
-						const struct sv_weight *w)
-{
-	struct sv_scount *row;
-	__u32 number;
-
-	if (bit >= SV_SESSION_BITS)
-		return;
-	number = a->session[bit];
-	row = bpf_map_lookup_elem(&sv_scount, &number);
-	if (!row)
-		return;
-	sv_count_add(&row->r[SV_SCOUNT_MATCHED], w);
-	sv_count_at(row->r, SV_SCOUNT__COUNT, fate, w);
-}
-
-__noinline int sv_tc_step(struct __sk_buff *skb, const struct sv_attach *a, const struct sv_dest *d,
+__noinline int sv_tc_step(struct __sk_buff *skb, struct sv_selection *sel, const struct sv_dest *d,
 			  struct sv_tc_walk *k, int last)
 {
 	__u32 why, bit;
 
-	if (!a || !d || !k || (k->keep && d->kind != SV_DEST_SESSION))
+	if (!sel || !d || !k)
+		return 0;
+	if (d->kind != SV_DEST_SESSION && k->keep)
 		return 0;
 	bit = d->bit & (SV_SESSION_BITS - 1);
-	why = sv_tc_send(skb, d, last, k);
+	why = k->gone || (k->cut && d->kind != SV_DEST_SESSION) ? SV_REASON_TX_FAIL
+								: sv_tc_send(skb, d, last, k);
 	if (d->kind == SV_DEST_PRIMARY) {
 		if (why)
 			k->failed = why;
@@ -93,37 +112,20 @@ __noinline int sv_tc_step(struct __sk_buff *skb, const struct sv_attach *a, cons
 		k->shed += !!why;
 	} else if (k->left >> bit & 1) {
 		k->left &= ~(1 << bit);
-		sv_tc_count_session(a, bit, why ? SV_SCOUNT_SHED_TX : SV_SCOUNT_COPIED, &k->w);
+		sel->fate[bit] = why ? SV_SCOUNT_SHED_TX : SV_SCOUNT_COPIED;
 	}
 	return 0;
 }
 
 /* All destinations in turn: production first. */
-static __always_inline void sv_tc_walk(struct __sk_buff *skb, const struct sv_attach *a,
+static __always_inline void sv_tc_walk(struct __sk_buff *skb, struct sv_selection *sel,
 				       const struct sv_dests *dests, struct sv_tc_walk *k)
 {
 	for (__u32 i = 0; i < SV_DEST_MAX; i++) {
 		if (i >= dests->n)
 			break;
-		sv_tc_step(skb, a, &dests->dest[i], k, i + 1 >= dests->n);
+		sv_tc_step(skb, sel, &dests->dest[i], k, i + 1 >= dests->n);
 	}
-}
-
-/* Sessions that got no copy: those whose target cannot take it, and the bits in `left`, for the
- * reason `lost`. */
-__noinline int sv_tc_shed(const struct sv_attach *a, __u32 selection, __u32 left, __u32 lost,
-			  const struct sv_weight *w)
-{
-	struct sv_selection sel = sv_selection_unpack(selection);
-
-	if (!a || !w)
-		return 0;
-	for (__u32 bit = 0; bit < SV_SESSION_BITS; bit++) {
-		if (!(sel.matched >> bit & 1) || (sel.mask >> bit & 1 && !(left >> bit & 1)))
-			continue;
-		sv_tc_count_session(a, bit, sv_select_fate(&sel, bit, 0, lost), w);
-	}
-	return 0;
 }
 
 static __always_inline int sv_tc_drop(const struct sv_pass *p, __u32 reason)
@@ -141,9 +143,25 @@ static __always_inline const struct sv_dests *sv_tc_dests(const struct sv_pass *
 	return dests && dests->n ? dests : 0;
 }
 
-static __always_inline __u32 sv_tc_select(const struct sv_pass *p, __u32 len)
+/* How the filters and taps see the frame: a tag beside it that is not the VNet's own is in it. */
+static __always_inline struct sv_view sv_tc_view(struct __sk_buff *skb, const struct sv_pass *p)
 {
-	return p->a->bits ? sv_pass_select(p->a, len) : 0;
+	__u32 put = 0;
+
+	if (skb->vlan_present && !p->f.vlan)
+		put = (__u32)bpf_ntohs(skb->vlan_proto) << 16 | (skb->vlan_tci & 0xffff);
+	return (struct sv_view){ .put = put, .len = skb->len + (put ? SV_TAG_LEN : 0) };
+}
+
+/* Which sessions get a copy; rings have their records afterwards. */
+static __always_inline void sv_tc_pick(struct __sk_buff *skb, const struct sv_pass *p,
+				       __u32 matched, struct sv_offer *o)
+{
+	struct sv_view view = sv_tc_view(skb, p);
+
+	sv_offer_begin(o, p, &view, matched);
+	if (matched)
+		sv_pick_run(skb, p->a, o);
 }
 
 static __always_inline int sv_tc_pops(const struct sv_pass *p)
@@ -165,23 +183,29 @@ static __always_inline void sv_tc_begin(struct sv_tc_walk *k, const struct sv_pa
 	};
 }
 
-/* Only the sessions, and the frame is as before afterwards. */
-static __always_inline void sv_tc_copy(struct __sk_buff *skb, const struct sv_pass *p, __u32 len)
-{
-	__u32 sel = sv_tc_select(p, len);
-	__u32 mask = sv_selection_mask(sel), lost = SV_SCOUNT_SHED_NO_FANOUT;
-	const struct sv_dests *dests = mask ? sv_tc_dests(p, mask) : 0;
+/* What delivery keeps on its way. */
+struct sv_tc_job {
+	struct sv_offer o;
 	struct sv_tc_walk k;
+};
 
-	sv_tc_begin(&k, p, mask, 1);
+/* Only the sessions, and the frame is as before afterwards. */
+static __always_inline void sv_tc_copy(struct __sk_buff *skb, const struct sv_pass *p,
+				       struct sv_tc_job *job)
+{
+	__u32 mask = sv_offer_mask(&job->o), lost = SV_SCOUNT_SHED_NO_FANOUT;
+	const struct sv_dests *dests;
+
+	dests = mask ? sv_tc_dests(p, mask) : 0;
+	sv_tc_begin(&job->k, p, mask, 1);
 	if (dests && sv_tc_pops(p) && bpf_skb_vlan_pop(skb)) {
 		lost = SV_SCOUNT_SHED_TX;
 	} else if (dests) {
-		sv_tc_walk(skb, p->a, dests, &k);
+		sv_tc_walk(skb, &job->o.sel, dests, &job->k);
 		if (sv_tc_pops(p))
 			bpf_skb_vlan_push(skb, bpf_htons(SV_ETH_8021Q), p->f.tci);
 	}
-	sv_tc_shed(p->a, sel, k.left, lost, &p->w);
+	sv_pick_count(p->a, &job->o, job->k.left, lost);
 }
 
 static __always_inline void sv_tc_times(const struct sv_pass *p, enum sv_reason reason, __u32 n)
@@ -192,43 +216,42 @@ static __always_inline void sv_tc_times(const struct sv_pass *p, enum sv_reason 
 		sv_count_add(&p->row->r[reason], &w);
 }
 
-static __always_inline int sv_deliver_tc(struct __sk_buff *skb, const struct sv_pass *p, __u32 len)
+static __always_inline int sv_deliver_tc(struct __sk_buff *skb, const struct sv_pass *p,
+					 struct sv_tc_job *job)
 {
 	int live = p->a->flags & SV_ATTACH_LIVE;
 	int closed = p->way.reason && !live && !p->way.muted;
 	__u32 none = p->way.reason ? p->way.reason : SV_REASON_NO_FANOUT;
-	__u32 sel = sv_tc_select(p, len);
-	__u32 mask = sv_selection_mask(sel);
+	__u32 mask = sv_offer_mask(&job->o);
 	const struct sv_dests *dests = 0;
-	struct sv_tc_walk k;
 
 	if (!closed || mask)
 		dests = sv_tc_dests(p, mask);
 	if (!dests && mask && !closed)
 		dests = sv_tc_dests(p, 0);
 	if (!dests) {
-		sv_tc_shed(p->a, sel, mask, SV_SCOUNT_SHED_NO_FANOUT, &p->w);
+		sv_pick_count(p->a, &job->o, mask, SV_SCOUNT_SHED_NO_FANOUT);
 		return sv_tc_drop(p, none);
 	}
 	if (sv_tc_pops(p) && bpf_skb_vlan_pop(skb)) {
-		sv_tc_shed(p->a, sel, mask, SV_SCOUNT_SHED_TX, &p->w);
+		sv_pick_count(p->a, &job->o, mask, SV_SCOUNT_SHED_TX);
 		return sv_tc_drop(p, SV_REASON_TAG_FAIL);
 	}
 	sv_pass_note(p, skb->ifindex);
-	sv_tc_begin(&k, p, mask, 0);
-	sv_tc_walk(skb, p->a, dests, &k);
-	if (sel)
-		sv_tc_shed(p->a, sel, k.left, SV_SCOUNT_SHED_NO_FANOUT, &p->w);
-	sv_tc_times(p, SV_REASON_SHADOW_COPY, k.shadows);
-	sv_tc_times(p, SV_REASON_SHADOW_SHED, k.shed);
-	if (k.sent) {
+	sv_tc_begin(&job->k, p, mask, 0);
+	sv_tc_walk(skb, &job->o.sel, dests, &job->k);
+	if (job->o.view.matched)
+		sv_pick_count(p->a, &job->o, job->k.left, SV_SCOUNT_SHED_NO_FANOUT);
+	sv_tc_times(p, SV_REASON_SHADOW_COPY, job->k.shadows);
+	sv_tc_times(p, SV_REASON_SHADOW_SHED, job->k.shed);
+	if (job->k.sent) {
 		sv_pass_count(p, SV_REASON_FORWARDED);
 		if (p->way.muted)
 			sv_pass_count(p, SV_REASON_MUTED);
 	} else {
-		sv_tc_drop(p, k.failed ? k.failed : none);
+		sv_tc_drop(p, job->k.failed ? job->k.failed : none);
 	}
-	return k.verdict == TC_ACT_REDIRECT ? TC_ACT_REDIRECT : TC_ACT_SHOT;
+	return job->k.verdict == TC_ACT_REDIRECT ? TC_ACT_REDIRECT : TC_ACT_SHOT;
 }
 
 #endif

@@ -2,7 +2,8 @@
 #ifndef SV_BPF_DELIVER_XDP_H
 #define SV_BPF_DELIVER_XDP_H
 
-#include "classify.h"
+#include "hook_xdp.h"
+#include "pick.h"
 
 /* Takes the VNet's tag out: the addresses move up by four bytes. 0 or -errno. */
 static __always_inline int sv_xdp_pop(struct xdp_md *ctx)
@@ -36,34 +37,6 @@ static __always_inline int sv_xdp_meta(struct xdp_md *ctx, __u32 attach, __u8 fl
 	meta->magic = SV_META_MAGIC;
 	meta->flags = flags;
 	meta->pcp_dei = pcp_dei;
-	return 0;
-}
-
-/* A matched session is counted together with what became of its copy: one look at its row. */
-__noinline int sv_xdp_count_sessions(const struct sv_attach *a, __u32 selection, __u32 delivered,
-				     __u32 lost, __u32 bytes)
-{
-	struct sv_selection sel = sv_selection_unpack(selection);
-	struct sv_weight w = { .packets = 1, .bytes = bytes };
-
-	if (!a)
-		return 0;
-	for (__u32 bit = 0; bit < SV_SESSION_BITS; bit++) {
-		__u32 number = a->session[bit];
-		__u32 fate;
-		struct sv_scount *row;
-
-		if (!(sel.matched >> bit))
-			break;
-		if (!(sel.matched >> bit & 1))
-			continue;
-		row = bpf_map_lookup_elem(&sv_scount, &number);
-		if (!row)
-			continue;
-		fate = sv_select_fate(&sel, bit, delivered, lost);
-		sv_count_add(&row->r[SV_SCOUNT_MATCHED], &w);
-		sv_count_at(row->r, SV_SCOUNT__COUNT, fate, &w);
-	}
 	return 0;
 }
 
@@ -109,19 +82,37 @@ static __always_inline int sv_xdp_shape(struct xdp_md *ctx, const struct sv_pass
 	return sv_xdp_meta(ctx, p->a->id, sv_pass_meta(p), popped ? sv_pcp_dei(p->f.tci) : 0);
 }
 
-/* Production and all copies at once: the fan-out of (attachment, member, variant, mask). */
-static __always_inline int sv_deliver_xdp(struct xdp_md *ctx, const struct sv_pass *p)
+/* How the filters and taps see the frame. */
+static __always_inline struct sv_view sv_xdp_view(const struct sv_pass *p)
+{
+	__u32 cut = p->f.vlan ? SV_TAG_LEN : 0;
+
+	return (struct sv_view){ .cut = cut, .len = p->w.bytes - cut };
+}
+
+/*
+ * Production and all copies at once: the fan-out of (attachment, member, variant, mask). `matched`:
+ * the sessions that want the frame, by mask bit; rings have their records before it goes.
+ */
+static __always_inline int sv_deliver_xdp(struct xdp_md *ctx, const struct sv_pass *p,
+					  __u32 matched)
 {
 	struct sv_attach *a = p->a;
-	__u32 sel = 0, mask, index, none = p->way.reason ? p->way.reason : SV_REASON_NO_FANOUT;
+	__u32 mask = 0, wants = 0, index,
+	      none = p->way.reason ? p->way.reason : SV_REASON_NO_FANOUT;
 	int live = a->flags & SV_ATTACH_LIVE;
 	int closed = p->way.reason && !live && !p->way.muted;
 	int primary = !closed, rc;
+	struct sv_offer o;
 	void *to = 0;
 
-	if (unlikely(a->bits))
-		sel = sv_pass_select(a, p->w.bytes - (p->f.vlan ? SV_TAG_LEN : 0));
-	mask = sv_selection_mask(sel);
+	if (unlikely(matched)) {
+		struct sv_view view = sv_xdp_view(p);
+
+		sv_offer_begin(&o, p, &view, matched);
+		sv_pick_run(ctx, a, &o);
+		mask = wants = sv_offer_mask(&o);
+	}
 	index = sv_attach_fanout(a, p->way.member, p->way.variant, mask);
 	if (likely(!closed || mask))
 		to = bpf_map_lookup_elem(&sv_fanout, &index);
@@ -132,19 +123,21 @@ static __always_inline int sv_deliver_xdp(struct xdp_md *ctx, const struct sv_pa
 			to = bpf_map_lookup_elem(&sv_fanout, &index);
 	}
 	if (unlikely(!to)) {
-		sv_xdp_count_sessions(a, sel, 0, SV_SCOUNT_SHED_NO_FANOUT, p->w.bytes);
+		if (matched)
+			sv_pick_count(a, &o, wants, SV_SCOUNT_SHED_NO_FANOUT);
 		return sv_xdp_drop(p, none);
 	}
 	if (unlikely(sv_xdp_shape(ctx, p))) {
-		sv_xdp_count_sessions(a, sel, 0, SV_SCOUNT_SHED_TX, p->w.bytes);
+		if (matched)
+			sv_pick_count(a, &o, wants, SV_SCOUNT_SHED_TX);
 		return sv_xdp_drop(p, SV_REASON_TAG_FAIL);
 	}
 	if (likely(a->flags & SV_ATTACH_SINGLE && !mask))
 		rc = bpf_redirect_map(to, 0, XDP_DROP);
 	else
 		rc = bpf_redirect_map(to, 0, BPF_F_BROADCAST);
-	if (unlikely(sel))
-		sv_xdp_count_sessions(a, sel, mask, SV_SCOUNT_SHED_NO_FANOUT, p->w.bytes);
+	if (unlikely(matched))
+		sv_pick_count(a, &o, wants ^ mask, SV_SCOUNT_SHED_NO_FANOUT);
 	if (unlikely(rc != XDP_REDIRECT))
 		return sv_xdp_drop(p, SV_REASON_NO_DEST);
 

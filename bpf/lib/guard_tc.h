@@ -5,10 +5,11 @@
 #include "event.h"
 #include "guard.h"
 
-/* What the guard says at TC: the VLAN to push in the lower bits, and these. */
+/* What the guard says at TC: the VLAN to push or the bytes to keep in the lower bits, and these. */
 enum {
 	SV_TC_PUSH = 1 << 16,
 	SV_TC_REFUSED = 1 << 17,
+	SV_TC_SNAP = 1 << 18,
 };
 
 static __always_inline int sv_guard_tc_allows(struct __sk_buff *skb, __u32 ifindex,
@@ -34,6 +35,8 @@ static __noinline __u32 sv_guard_tc(struct __sk_buff *skb, __u32 ifindex, __u32 
 		sv_event_guard(ifindex, attach);
 		return SV_TC_REFUSED;
 	}
+	if (how.flags & SV_EXIT_SNAP)
+		return SV_TC_SNAP | how.arg;
 	return how.flags & SV_EXIT_PUSH ? SV_TC_PUSH | how.arg : 0;
 }
 

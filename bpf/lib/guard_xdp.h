@@ -25,6 +25,14 @@ static __always_inline int sv_guard_xdp_allows(struct xdp_md *ctx, struct sv_exi
 			      sv_exit_vid((void *)(long)ctx->data, (void *)(long)ctx->data_end));
 }
 
+/* Keeps the first `snap` bytes. 0 or -errno. */
+static __always_inline int sv_guard_snap(struct xdp_md *ctx, __u16 snap)
+{
+	__u64 len = bpf_xdp_get_buff_len(ctx);
+
+	return len > snap ? bpf_xdp_adjust_tail(ctx, (int)snap - (int)len) : 0;
+}
+
 /* Puts the VNet's tag in: the addresses move down by four bytes. 0 or -errno. */
 static __always_inline int sv_guard_push(struct xdp_md *ctx, __u16 vlan, __u8 pcp_dei)
 {

@@ -861,6 +861,7 @@ static void set_up(const struct row *r)
 	a.variants = a.variants ?: 1;
 	a.role = a.role == 255 ? 0 : a.role ?: ROLE;
 	a.port_role = r->role;
+	a.sessions = a.bits;
 	if (!r->none)
 		dp_set(DP_MAP(&dp, sv_attach), &key, &a);
 	if (r->other.port)

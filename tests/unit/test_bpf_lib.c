@@ -10,10 +10,13 @@
 
 #include <cmocka.h>
 
+#include "bpf/lib/budget.h"
 #include "bpf/lib/exit.h"
+#include "bpf/lib/flow.h"
 #include "bpf/lib/gate.h"
 #include "bpf/lib/neigh.h"
 #include "bpf/lib/parse.h"
+#include "bpf/lib/ring.h"
 #include "bpf/lib/select.h"
 #include "bpf/lib/way.h"
 #include "tests/prog/frames.h"
@@ -377,31 +380,175 @@ static void test_exit_vid(void **state)
 
 /* ---- select ---- */
 
-static void test_select(void **state)
+static void test_select_device(void **state)
 {
 	struct sv_session up = { .up = 1, .max_len = 100 }, down = { .max_len = 100 };
-	struct sv_selection sel = {};
 
 	(void)state;
-	assert_int_equal(sv_select_session(&up, 100), SV_SCOUNT_COPIED);
-	assert_int_equal(sv_select_session(&up, 101), SV_SCOUNT_SHED_LONG);
-	assert_int_equal(sv_select_session(&up, 0), SV_SCOUNT_COPIED);
-	assert_int_equal(sv_select_session(&down, 1), SV_SCOUNT_SHED_DOWN);
-	assert_int_equal(sv_select_session(&down, 101), SV_SCOUNT_SHED_DOWN);
-	assert_int_equal(sv_select_session(&(struct sv_session){}, 1), SV_SCOUNT_SHED_DOWN);
+	assert_int_equal(sv_select_device(&up, 100), SV_SCOUNT_COPIED);
+	assert_int_equal(sv_select_device(&up, 101), SV_SCOUNT_SHED_LONG);
+	assert_int_equal(sv_select_device(&up, 0), SV_SCOUNT_COPIED);
+	assert_int_equal(sv_select_device(&down, 1), SV_SCOUNT_SHED_DOWN);
+	assert_int_equal(sv_select_device(&down, 101), SV_SCOUNT_SHED_DOWN);
+	assert_int_equal(sv_select_device(&(struct sv_session){}, 1), SV_SCOUNT_SHED_DOWN);
+}
 
-	sv_select_add(&sel, 0, &up, 50);
-	sv_select_add(&sel, 1, &down, 50);
-	sv_select_add(&sel, 2, &up, 150);
-	sv_select_add(&sel, 3, &up, 100);
-	assert_int_equal(sel.matched, 0xf);
-	assert_int_equal(sel.mask, 0x9);
-	assert_int_equal(sv_select_fate(&sel, 0, 0x9, SV_SCOUNT_SHED_TX), SV_SCOUNT_COPIED);
-	assert_int_equal(sv_select_fate(&sel, 0, 0, SV_SCOUNT_SHED_TX), SV_SCOUNT_SHED_TX);
-	assert_int_equal(sv_select_fate(&sel, 1, 0x9, SV_SCOUNT_SHED_TX), SV_SCOUNT_SHED_DOWN);
-	assert_int_equal(sv_select_fate(&sel, 2, 0x9, SV_SCOUNT_SHED_TX), SV_SCOUNT_SHED_LONG);
-	assert_int_equal(sv_select_fate(&sel, 3, 0x1, SV_SCOUNT_SHED_NO_FANOUT),
+static void test_select_len(void **state)
+{
+	struct sv_session s = {};
+
+	(void)state;
+	assert_int_equal(sv_select_len(&s, 1514), 1514);
+	s.snap = 128;
+	assert_int_equal(sv_select_len(&s, 127), 127);
+	assert_int_equal(sv_select_len(&s, 128), 128);
+	assert_int_equal(sv_select_len(&s, 129), 128);
+	assert_int_equal(sv_select_len(&s, 65535), 128);
+}
+
+static void test_select_sampled(void **state)
+{
+	struct sv_session s = {};
+
+	(void)state;
+	assert_true(sv_select_sampled(&s, 0));
+	assert_true(sv_select_sampled(&s, UINT32_MAX));
+	s.keep = 1;
+	assert_true(sv_select_sampled(&s, 0));
+	assert_false(sv_select_sampled(&s, 1));
+	s.keep = 1u << 24;
+	assert_true(sv_select_sampled(&s, (1u << 24) - 1));
+	assert_false(sv_select_sampled(&s, 1u << 24));
+	assert_false(sv_select_sampled(&s, UINT32_MAX));
+}
+
+static void test_select_fate(void **state)
+{
+	struct sv_selection sel = { .fate = { SV_SCOUNT_COPIED, SV_SCOUNT_SHED_BUDGET, 0,
+					      SV_SCOUNT_COPIED } };
+
+	(void)state;
+	assert_int_equal(sv_select_fate(&sel, 0, 0, SV_SCOUNT_SHED_TX), SV_SCOUNT_COPIED);
+	assert_int_equal(sv_select_fate(&sel, 0, 1, SV_SCOUNT_SHED_TX), SV_SCOUNT_SHED_TX);
+	assert_int_equal(sv_select_fate(&sel, 1, 1, SV_SCOUNT_SHED_TX), SV_SCOUNT_SHED_BUDGET);
+	assert_int_equal(sv_select_fate(&sel, 2, 1, SV_SCOUNT_SHED_TX), 0);
+	assert_int_equal(sv_select_fate(&sel, 3, 8, SV_SCOUNT_SHED_NO_FANOUT),
 			 SV_SCOUNT_SHED_NO_FANOUT);
+	for (int n = 0; n <= SV_SESSION_BITS; n++) {
+		struct sv_attach a = { .sessions = n };
+
+		assert_int_equal(sv_select_all(&a), (1 << n) - 1);
+	}
+}
+
+static void test_select_verdict(void **state)
+{
+	struct sv_attach gated = { .flags = SV_ATTACH_GATED }, live = { .flags = SV_ATTACH_LIVE };
+	struct sv_way open = { .open = 1 }, shadow = { .reason = SV_REASON_GATE_SHADOW };
+	struct sv_way held = { .reason = SV_REASON_GATE_HOLD }, inside = {};
+
+	(void)state;
+	assert_int_equal(sv_select_verdict(&gated, &open), SV_TAP_OPEN);
+	assert_int_equal(sv_select_verdict(&gated, &shadow), SV_TAP_SHADOW);
+	assert_int_equal(sv_select_verdict(&gated, &held), SV_TAP_HELD);
+	assert_int_equal(sv_select_verdict(&gated, &inside), SV_TAP_INSIDE);
+	assert_int_equal(sv_select_verdict(&live, &held), SV_TAP_INSIDE);
+	assert_int_equal(sv_select_verdict(&live, &open), SV_TAP_INSIDE);
+}
+
+/* ---- budget ---- */
+
+/* `n` frames of `bytes`, one every `gap_ns` from now on: how many get through? */
+static int budget_run(const struct sv_session *s, uint64_t *until, uint64_t now, int n,
+		      uint64_t gap_ns, uint32_t bytes)
+{
+	uint64_t cost = sv_budget_cost(s, 1, bytes);
+	int through = 0;
+
+	for (int i = 0; i < n; i++, now += gap_ns) {
+		if (!sv_budget_fits(s, *until, now))
+			continue;
+		*until = sv_budget_next(*until, now, cost);
+		through++;
+	}
+	return through;
+}
+
+static void test_budget(void **state)
+{
+	struct sv_session frames = { .per_frame = 100000ULL << 16, .burst_ns = 0 };
+	struct sv_session bits = { .per_byte = 8ULL << 16, .burst_ns = 1000000 };
+	uint64_t until = 0, now = 1000000000;
+
+	(void)state;
+	assert_true(sv_budget_has(&frames));
+	assert_true(sv_budget_has(&bits));
+	assert_false(sv_budget_has(&(struct sv_session){ .burst_ns = 5 }));
+	/* 10,000 a second out of 200,000 a second. */
+	assert_in_range(budget_run(&frames, &until, now, 200000, 5000, 60), 9999, 10001);
+	/* As slow as that: all of them. */
+	until = 0;
+	assert_int_equal(budget_run(&frames, &until, now, 1000, 100000, 60), 1000);
+	/* What was not used before is not there later, beyond the burst. */
+	until = 0;
+	frames.burst_ns = 900000;
+	assert_int_equal(budget_run(&frames, &until, now, 100, 0, 60), 10);
+	now += 60000000000ULL;
+	assert_int_equal(budget_run(&frames, &until, now, 100, 0, 60), 10);
+	/* 1 Gbit/s of 1000-byte frames offered at four times that, for 10 ms. */
+	until = 0;
+	assert_in_range(budget_run(&bits, &until, now, 5000, 2000, 1000), 1250, 1250 + 126);
+}
+
+static void test_budget_cost(void **state)
+{
+	struct sv_session s = { .per_frame = 3ULL << 16, .per_byte = 1ULL << 15 };
+	struct sv_session slow = { .per_byte = 8000000000ULL << 16 }; /* a bit a second */
+
+	(void)state;
+	assert_int_equal(sv_budget_cost(&s, 1, 60), 3 + 30);
+	assert_int_equal(sv_budget_cost(&s, 44, 65000), 3 * 44 + 32500);
+	assert_true(sv_budget_cost(&slow, 1, 65536) == 8000000000ULL * 65536);
+	assert_true(sv_budget_tells(0, 5));
+	assert_false(sv_budget_tells(5, 5 + 999999999ULL));
+	assert_true(sv_budget_tells(5, 5 + 1000000000ULL));
+}
+
+/* ---- rings ---- */
+
+static void test_ring(void **state)
+{
+	struct sv_session s = { .kind = SV_SESSION_RING };
+	uint64_t big = UINT64_MAX - 3;
+
+	(void)state;
+	assert_int_equal(sv_ring_cap(&s, 60), 60);
+	assert_int_equal(sv_ring_cap(&s, 65549), SV_TAP_CAP_MAX);
+	s.snap = 128;
+	assert_int_equal(sv_ring_cap(&s, 128), 128);
+	assert_int_equal(sv_ring_cap(&s, 129), 128);
+	s.snap = UINT16_MAX;
+	assert_int_equal(sv_ring_cap(&s, 65549), SV_TAP_CAP_MAX);
+	assert_int_equal(sv_ring_slots(1), 1);
+	assert_int_equal(sv_ring_slots(SV_TAP_SLOT - 32), 1);
+	assert_int_equal(sv_ring_slots(SV_TAP_SLOT - 31), 2);
+	assert_int_equal(sv_ring_slots(SV_TAP_CAP_MAX), 37);
+
+	assert_true(sv_ring_fits(0, 0, 1));
+	assert_true(sv_ring_fits(SV_TAP_SLOTS - 1, 0, 1));
+	assert_false(sv_ring_fits(SV_TAP_SLOTS, 0, 1));
+	assert_false(sv_ring_fits(SV_TAP_SLOTS - 36, 0, 37));
+	assert_true(sv_ring_fits(SV_TAP_SLOTS - 37, 0, 37));
+	assert_true(sv_ring_fits(big + 10, big, 1)); /* the counter wraps around */
+	assert_false(sv_ring_fits(5, 6, 1)); /* a reader that lies */
+
+	s.tap = 3;
+	assert_int_equal(sv_ring_number(&s, 5), 3 * SV_TAP_CPUS + 5);
+	assert_int_equal(sv_ring_number(&s, SV_TAP_CPUS), UINT32_MAX);
+	s.tap = SV_TAP_MAX;
+	assert_int_equal(sv_ring_number(&s, 0), UINT32_MAX);
+	s = (struct sv_session){ .kind = SV_SESSION_DEVICE };
+	assert_int_equal(sv_ring_number(&s, 0), UINT32_MAX);
 }
 
 /* ---- neighbours ---- */
@@ -553,23 +700,18 @@ static void test_mac(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),
-		cmocka_unit_test(test_parse_beside),
-		cmocka_unit_test(test_tci),
-		cmocka_unit_test(test_gate),
-		cmocka_unit_test(test_gate_needs),
-		cmocka_unit_test(test_way_gated),
-		cmocka_unit_test(test_way_live),
-		cmocka_unit_test(test_way_segment),
-		cmocka_unit_test(test_exit),
-		cmocka_unit_test(test_exit_find),
-		cmocka_unit_test(test_exit_vid),
-		cmocka_unit_test(test_select),
-		cmocka_unit_test(test_neigh_lengths),
-		cmocka_unit_test(test_neigh_answers),
-		cmocka_unit_test(test_neigh_answer_cut),
-		cmocka_unit_test(test_neigh_options),
-		cmocka_unit_test(test_mac),
+		cmocka_unit_test(test_parse),	      cmocka_unit_test(test_parse_beside),
+		cmocka_unit_test(test_tci),	      cmocka_unit_test(test_gate),
+		cmocka_unit_test(test_gate_needs),    cmocka_unit_test(test_way_gated),
+		cmocka_unit_test(test_way_live),      cmocka_unit_test(test_way_segment),
+		cmocka_unit_test(test_exit),	      cmocka_unit_test(test_exit_find),
+		cmocka_unit_test(test_exit_vid),      cmocka_unit_test(test_select_device),
+		cmocka_unit_test(test_select_len),    cmocka_unit_test(test_select_sampled),
+		cmocka_unit_test(test_select_fate),   cmocka_unit_test(test_select_verdict),
+		cmocka_unit_test(test_budget),	      cmocka_unit_test(test_budget_cost),
+		cmocka_unit_test(test_ring),	      cmocka_unit_test(test_neigh_lengths),
+		cmocka_unit_test(test_neigh_answers), cmocka_unit_test(test_neigh_answer_cut),
+		cmocka_unit_test(test_neigh_options), cmocka_unit_test(test_mac),
 	};
 
 	return cmocka_run_group_tests_name("decisions of the data plane", tests, NULL, NULL);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SV_BPF_PICK_H
+#define SV_BPF_PICK_H
+
+/* Which of the sessions that match get a copy. Include hook_xdp.h or hook_tc.h before. */
+#include "flow.h"
+#include "spend.h"
+#include "tap.h"
+
+#include "maps/filter.bpf.h"
+
+_Static_assert(sizeof(struct sv_flow_head) <= sizeof(((struct sv_scratch *)0)->state),
+	       "a flow's head");
+
+/*
+ * The flow's number, found once a frame. The head of the view is looked at in sv_scratch, whose
+ * state is no longer needed (lib/stage.h): the stack is too small.
+ */
+__noinline int sv_pick_flow(SV_CTX *ctx, struct sv_offer *o)
+{
+	__u32 zero = 0, n;
+	struct sv_scratch *scratch = bpf_map_lookup_elem(&sv_scratch, &zero);
+	struct sv_flow_head *head;
+
+	if (!o || !scratch)
+		return 0;
+	head = (struct sv_flow_head *)scratch->state;
+	*head = (struct sv_flow_head){};
+	n = o->view.len < SV_FLOW_HEAD ? o->view.len : SV_FLOW_HEAD;
+	if (n >= SV_ETH_LEN && !sv_view_head(ctx, &o->view, head, n, SV_FLOW_HEAD))
+		o->flow = sv_flow_hash(head, n);
+	o->hashed = 1;
+	return 0;
+}
+
+static __always_inline int sv_pick_sampled(SV_CTX *ctx, const struct sv_session *s,
+					   struct sv_offer *o)
+{
+	if (likely(!s->keep))
+		return 1;
+	if (!(s->flags & SV_SESSION_FLOWS))
+		return sv_select_sampled(s, bpf_get_prandom_u32());
+	if (!o->hashed)
+		sv_pick_flow(ctx, o);
+	return sv_select_sampled(s, o->flow);
+}
+
+/* The length that the session's device has to take; 0: a GSO frame, whose segments fit wherever it
+ * came from. */
+static __always_inline __u32 sv_pick_len(const struct sv_session *s, const struct sv_offer *o)
+{
+	__u32 len = o->view.len, cut = sv_select_len(s, len);
+
+	if (SV_CUT_AFTER_CHECK)
+		return len;
+	return o->w.packets > 1 && cut == len ? 0 : cut;
+}
+
+/* Sampled, then its target can take it, then within its budget: the fate of one session's copy. */
+static __always_inline __u32 sv_pick_fate(SV_CTX *ctx, const struct sv_session *s, __u32 number,
+					  __u32 ring, struct sv_offer *o)
+{
+	__u32 fate;
+
+	if (!sv_pick_sampled(ctx, s, o))
+		return SV_SCOUNT_SHED_SAMPLE;
+	if (!ring) {
+		fate = sv_select_device(s, sv_pick_len(s, o));
+		if (fate != SV_SCOUNT_COPIED)
+			return fate;
+	} else if (!s->up) {
+		return SV_SCOUNT_SHED_DOWN;
+	}
+	if (sv_budget_has(s) && !sv_spend(s, number, o))
+		return SV_SCOUNT_SHED_BUDGET;
+	return ring ? sv_tap_write(ctx, s, number, o) : SV_SCOUNT_COPIED;
+}
+
+/* All that matched, in functions that the verifier checks once. */
+__noinline int sv_pick_run(SV_CTX *ctx, const struct sv_attach *a, struct sv_offer *o)
+{
+	if (!a || !o)
+		return 0;
+	for (__u32 bit = 0; bit < SV_SESSION_BITS; bit++) {
+		__u32 number = a->session[bit], ring = bit >= a->bits;
+		struct sv_session *s;
+
+		if (!(o->view.matched >> bit))
+			break;
+		if (!(o->view.matched >> bit & 1) || !number)
+			continue;
+		s = bpf_map_lookup_elem(&sv_session, &number);
+		if (!s)
+			continue;
+		o->sel.fate[bit] = sv_pick_fate(ctx, s, number, ring, o);
+		if (!ring && o->sel.fate[bit] == SV_SCOUNT_COPIED)
+			o->sel.mask |= 1 << bit;
+	}
+	return 0;
+}
+
+/* Every session that matched, together with what became of its copy: one look at its row. */
+__noinline int sv_pick_count(const struct sv_attach *a, const struct sv_offer *o, __u32 left,
+			     __u32 lost)
+{
+	if (!a || !o)
+		return 0;
+	for (__u32 bit = 0; bit < SV_SESSION_BITS; bit++) {
+		__u32 number = a->session[bit];
+		__u32 fate = o->sel.fate[bit];
+		struct sv_scount *row;
+
+		if (!fate)
+			continue;
+		row = bpf_map_lookup_elem(&sv_scount, &number);
+		if (!row)
+			continue;
+		fate = sv_select_fate(&o->sel, bit, left, lost);
+		sv_count_add(&row->r[SV_SCOUNT_MATCHED], &o->w);
+		sv_count_at(row->r, SV_SCOUNT__COUNT, fate, &o->w);
+	}
+	return 0;
+}
+
+#endif
