@@ -102,7 +102,7 @@ int sv_tc_export(struct __sk_buff *skb)
 
 	if (!x)
 		return sv_export_drop(skb, SV_DEV_EXPORT_ROUTE);
-	if (skb->gso_segs > 1)
+	if (skb->gso_size)
 		return sv_export_drop(skb, SV_DEV_EXPORT_FAIL);
 	sv_export_look(skb, &c);
 	len = sv_export_len(c.len);

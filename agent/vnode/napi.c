@@ -9,6 +9,7 @@
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "rtnl.h"
@@ -136,14 +137,28 @@ static void renice(int netns, const char *dev, const struct threads *before)
 			setpriority(PRIO_PROCESS, now.pid[i], NICE);
 }
 
+/* `fd`: the file that turns it on, in a sysfs of that namespace. */
+static int set_threaded(int netns, int fd, const char *dev, bool threaded, struct sv_err *err)
+{
+	struct threads before;
+	char now = 0;
+
+	if (read(fd, &now, 1) == 1 && (now != '0') == threaded)
+		return 0;
+	threads_named(dev, &before);
+	if (pwrite(fd, threaded ? "1" : "0", 1, 0) != 1)
+		return sv_err_set(err, -errno, "%s: threaded NAPI: %s", dev, strerror(errno));
+	if (threaded)
+		renice(netns, dev, &before);
+	return 0;
+}
+
 int sv_napi_set_threaded(const struct sv_vn *vn, pid_t keeper, const char *dev, bool threaded,
 			 struct sv_err *err)
 {
 	_cleanup_close_ int netns = sv_keeper_netns(vn);
 	_cleanup_close_ int fd = -1;
-	struct threads before;
-	char path[96], now = 0;
-	int rc = 0;
+	char path[96];
 
 	if (netns < 0)
 		return sv_err_set(err, netns, "its keeper is gone");
@@ -152,14 +167,31 @@ int sv_napi_set_threaded(const struct sv_vn *vn, pid_t keeper, const char *dev, 
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return sv_err_set(err, -errno, "%s: threaded NAPI: %s", dev, strerror(errno));
-	if (read(fd, &now, 1) == 1 && (now != '0') == threaded)
-		return 0;
-	threads_named(dev, &before);
-	if (pwrite(fd, threaded ? "1" : "0", 1, 0) != 1)
-		rc = -errno;
-	if (rc)
-		return sv_err_set(err, rc, "%s: threaded NAPI: %s", dev, strerror(-rc));
-	if (threaded)
-		renice(netns, dev, &before);
-	return 0;
+	return set_threaded(netns, fd, dev, threaded, err);
+}
+
+/* A sysfs of our own namespace that is mounted nowhere: /sys may be another's. */
+static int open_sysfs(void)
+{
+	_cleanup_close_ int fs = fsopen("sysfs", FSOPEN_CLOEXEC);
+	int fd;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -errno;
+	fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	return fd < 0 ? -errno : fd;
+}
+
+int sv_napi_set_threaded_here(const char *dev, bool threaded, struct sv_err *err)
+{
+	_cleanup_close_ int sysfs = open_sysfs();
+	_cleanup_close_ int fd = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "class/net/%s/threaded", dev);
+	fd = sysfs < 0 ? sysfs : openat(sysfs, path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return sv_err_set(err, sysfs < 0 ? sysfs : -errno, "%s: threaded NAPI: %s", dev,
+				  strerror(sysfs < 0 ? -sysfs : errno));
+	return set_threaded(-1, fd, dev, threaded, err);
 }

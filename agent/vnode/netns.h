@@ -140,6 +140,8 @@ void sv_offload_sync_carrier(int netns, const char *dev);
 
 int sv_napi_set_threaded(const struct sv_vn *vn, pid_t keeper, const char *dev, bool threaded,
 			 struct sv_err *err);
+/* Of a device of the caller's own namespace, which must be up. */
+int sv_napi_set_threaded_here(const char *dev, bool threaded, struct sv_err *err);
 
 /* ---- config.c, shape.c, sysctl.c
  * ----------------------------------------------------------------- */

@@ -58,9 +58,7 @@ struct sv_outer {
 		struct sv_erspan erspan;
 	};
 } __attribute__((packed, aligned(2)));
-_Static_assert(sizeof(struct sv_outer) == 50, "Ethernet, IPv4 and 16 bytes");
-
-#define SV_EXPORT_OVERHEAD (sizeof(struct sv_outer) - SV_ETH_LEN) /* counted by an MTU */
+_Static_assert(sizeof(struct sv_outer) == SV_ETH_LEN + SV_EXPORT_OUTER_LEN, "outer headers");
 
 /* What the headers have to know of the copy. */
 struct sv_export_copy {
@@ -114,7 +112,7 @@ static inline __attribute__((always_inline)) int sv_export_cut(const void *data,
 /* Length of the outer IPv4 packet. */
 static inline __u32 sv_export_len(__u32 copy_len)
 {
-	return copy_len + SV_EXPORT_OVERHEAD;
+	return copy_len + SV_EXPORT_OUTER_LEN;
 }
 
 /* RFC 1071 over a header without options whose sum is still 0. */
