@@ -286,38 +286,14 @@ def chain(prefix, net, datapath, mtu=None):
     }
 
 
-class Three(Topo):
-    """Hosts 1 - 2 - 3 in a row, an edge at each end, VNet A across."""
+class Ends:
+    """What topologies have in common whose VNet A joins an outside left and an outside right."""
 
-    def __init__(self, prefix, datapath, mtu=1500):
-        super().__init__(prefix, 3)
-        h1, h2, h3 = self.hosts
-        more = {"mtu": mtu} if mtu != 1500 else {}
-        self.mids = self.make_trunks(mtu)
-        self.edge(h1, "e1", "left", ["10.1.0.100/24", "fd00:1::100/64"],
+    def make_edges(self, left, right, mtu):
+        self.edge(left, "e1", "left", ["10.1.0.100/24", "fd00:1::100/64"],
                   [("default", "10.1.0.1"), ("fd00::/16", "fd00:1::1")], mtu)
-        self.edge(h3, "e3", "right", ["10.3.0.100/24", "fd00:3::100/64"],
+        self.edge(right, "e3", "right", ["10.3.0.100/24", "fd00:3::100/64"],
                   [("default", "10.3.0.1"), ("fd00::/16", "fd00:3::1")], mtu)
-        self.datapath = datapath
-        self.base_network = {
-            "version": 1,
-            "hosts": {
-                h1.name: {"ports": {"e1": {"role": "edge", **more}, "t12": {"role": "trunk", **more}}},
-                h2.name: {"ports": {"t21": {"role": "trunk", **more},
-                                    "t23": {"role": "trunk", **more}}},
-                h3.name: {"ports": {"t32": {"role": "trunk", **more}, "e3": {"role": "edge", **more}}},
-            },
-            "links": [[f"{h1.name}:t12", f"{h2.name}:t21"], [f"{h2.name}:t23", f"{h3.name}:t32"]],
-            "vlans": {"from": 100, "to": 199},
-            "vnets": {"A": chain(prefix, 0, datapath, mtu if mtu != 1500 else None)},
-            "groups": {"web": {"production": "A"}},
-        }
-
-    def make_trunks(self, mtu):
-        h1, h2, h3 = self.hosts
-        self.trunk(h1, "t12", h2, "t21", mtu)
-        self.trunk(h2, "t23", h3, "t32", mtu)
-        return []
 
     def up(self):
         self.start_agents()
@@ -350,14 +326,52 @@ class Three(Topo):
         return traffic.udp(self.gateway_mac(src), net.mac(dev), self.address(src, v6),
                            self.address(dst, v6), stream, size=size, **more)
 
+    def routers(self):
+        """(host, VNode) of A, and of its shadow."""
+        raise NotImplementedError
+
     def shadow(self, override=None):
         """Starts B of A and waits until its VNodes run."""
         args = ["shadow", "start", "B", "--of", "A"]
         if override:
             args += ["--override", self.write(override, "override.json")]
         self.hosts[0].svnet(*args)
-        for host, vnode in zip(self.hosts, ("B/r1", "B/r2", "B/r3")):
-            host.vnode(vnode)
+        for host, vnode in self.routers():
+            host.vnode(f"B/{vnode}")
+
+
+class Three(Ends, Topo):
+    """Hosts 1 - 2 - 3 in a row, an edge at each end, VNet A across."""
+
+    def __init__(self, prefix, datapath, mtu=1500):
+        super().__init__(prefix, 3)
+        h1, h2, h3 = self.hosts
+        more = {"mtu": mtu} if mtu != 1500 else {}
+        self.mids = self.make_trunks(mtu)
+        self.make_edges(h1, h3, mtu)
+        self.datapath = datapath
+        self.base_network = {
+            "version": 1,
+            "hosts": {
+                h1.name: {"ports": {"e1": {"role": "edge", **more}, "t12": {"role": "trunk", **more}}},
+                h2.name: {"ports": {"t21": {"role": "trunk", **more},
+                                    "t23": {"role": "trunk", **more}}},
+                h3.name: {"ports": {"t32": {"role": "trunk", **more}, "e3": {"role": "edge", **more}}},
+            },
+            "links": [[f"{h1.name}:t12", f"{h2.name}:t21"], [f"{h2.name}:t23", f"{h3.name}:t32"]],
+            "vlans": {"from": 100, "to": 199},
+            "vnets": {"A": chain(prefix, 0, datapath, mtu if mtu != 1500 else None)},
+            "groups": {"web": {"production": "A"}},
+        }
+
+    def make_trunks(self, mtu):
+        h1, h2, h3 = self.hosts
+        self.trunk(h1, "t12", h2, "t21", mtu)
+        self.trunk(h2, "t23", h3, "t32", mtu)
+        return []
+
+    def routers(self):
+        return list(zip(self.hosts, ("r1", "r2", "r3")))
 
     @staticmethod
     def txgen():
