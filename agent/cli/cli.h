@@ -77,6 +77,10 @@ int sv_cli_call(const struct sv_cli *cli, const char *method, const cJSON *param
 int sv_cli_exec(struct sv_cli *cli);
 int sv_cli_status(struct sv_cli *cli);
 
+/* ---- capture.c, top.c ---- */
+int sv_cli_capture(struct sv_cli *cli);
+int sv_cli_top(struct sv_cli *cli);
+
 /* ---- table.c ---- */
 /* Rows of cells, aligned when printed. */
 struct sv_table {

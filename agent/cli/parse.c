@@ -154,12 +154,16 @@ static int parse_option(struct sv_cli *cli, struct words *w, const char *word, s
 	const char *equals = strchr(word, '='), *value = "";
 	size_t len = equals ? (size_t)(equals - word) : strlen(word);
 	const struct sv_cli_option *option = NULL;
+	size_t dashes;
 	int rc = parse_global(cli, w, word, len, equals, err);
 
 	if (rc <= 0)
 		return rc;
-	if (cli->command && len > 2)
-		option = option_find(cli->command->option, SV_CLI_OPTIONS, word + 2, len - 2);
+	/* "--name", or "-n" for a name of one letter */
+	dashes = len == 2 ? 1 : 2;
+	if (cli->command && len > dashes)
+		option = option_find(cli->command->option, SV_CLI_OPTIONS, word + dashes,
+				     len - dashes);
 	if (!option)
 		return sv_err_set(err, -EINVAL, "unknown option %s", word);
 	if (option->kind != SV_CLI_FLAG) {
