@@ -71,22 +71,29 @@ static int begin(struct sv_plane *plane, __u32 number, struct sv_err *err)
 	return rc ?: sv_map_set(plane, SV_MAP_BUDGET, &number, &full, err);
 }
 
+static int make_rings(struct sv_plane *plane, const struct sv_session *all, __u32 number,
+		      const struct sv_session *session, struct sv_err *err)
+{
+	int rc = check_tap(all, number, session, err);
+
+	if (rc)
+		return rc;
+	rc = sv_ring_make(plane, session->tap, !same_rings(&all[number], session), err);
+	return rc ? sv_err_prefix(err, rc, "session %u", number) : 0;
+}
+
 static int set(struct sv_plane *plane, const struct sv_session *all, __u32 number,
 	       const struct sv_session *session, struct sv_err *err)
 {
 	const struct sv_session *was = &all[number];
-	bool fresh = has_rings(session) && !same_rings(was, session);
-	int rc = has_rings(session) ? check_tap(all, number, session, err) : 0;
+	int rc = has_rings(session) ? make_rings(plane, all, number, session, err) : 0;
 
-	if (!rc && has_rings(session)) {
-		rc = sv_ring_make(plane, session->tap, fresh, err);
-		if (rc)
-			return sv_err_prefix(err, rc, "session %u", number);
-	}
-	if (!rc && is_zero(was) && !is_zero(session))
+	if (rc)
+		return rc;
+	if (is_zero(was) && !is_zero(session))
 		rc = begin(plane, number, err);
 	rc = rc ?: replace(plane, number, was, session, err);
-	if (rc && fresh)
+	if (rc && has_rings(session) && !same_rings(was, session))
 		sv_ring_drop(plane, session->tap, NULL);
 	if (!rc && has_rings(was) && !same_rings(was, session))
 		rc = sv_ring_drop(plane, was->tap, err);
