@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "export.h"
 #include "gate.h"
 #include "json.h"
 #include "link.h"
@@ -285,6 +286,8 @@ int sv_actual_read(struct agent *agent, struct sv_host_state *actual,
 		rc = read_attachments(&r);
 	if (!rc)
 		rc = read_sessions(&r);
+	if (!rc)
+		rc = sv_export_list(agent, &state.export, &state.n_export, err);
 	if (!rc)
 		rc = read_groups(&r);
 	if (rc) {

@@ -338,15 +338,16 @@ static int open_handles(struct agent *agent, struct sv_err *err)
 	agent->kick = timer_new(agent);
 	agent->retry = timer_new(agent);
 	agent->gate_timer = timer_new(agent);
+	agent->export_timer = timer_new(agent);
 	agent->sigterm = signal_start(agent, SIGTERM);
 	agent->sigint = signal_start(agent, SIGINT);
 	agent->store_poll = poll_start(agent, agent->store.ops->watch_fd(&agent->store), on_store);
 	agent->link_poll = poll_start(agent, sv_link_watch_fd(agent->link), on_link);
 	agent->event_poll = poll_start(agent, event_fd, on_event);
 	agent->clock_poll = poll_start(agent, agent->clock_fd, on_clock);
-	if (!agent->kick || !agent->retry || !agent->gate_timer || !agent->sigterm ||
-	    !agent->sigint || !agent->store_poll || !agent->link_poll || !agent->event_poll ||
-	    !agent->clock_poll)
+	if (!agent->kick || !agent->retry || !agent->gate_timer || !agent->export_timer ||
+	    !agent->sigterm || !agent->sigint || !agent->store_poll || !agent->link_poll ||
+	    !agent->event_poll || !agent->clock_poll)
 		return sv_err_set(err, -ENOMEM, "the event loop cannot be set up");
 	return 0;
 }
@@ -374,6 +375,7 @@ void sv_agent_stop(struct agent *agent)
 	close_one(agent->kick);
 	close_one(agent->retry);
 	close_one(agent->gate_timer);
+	close_one(agent->export_timer);
 }
 
 /* ---- from start to end ---- */

@@ -42,6 +42,7 @@ struct agent {
 	uv_signal_t *sigterm, *sigint;
 	uv_timer_t *kick; /* a reconciliation is due */
 	uv_timer_t *retry; /* after a failure, with back-off */
+	uv_timer_t *export_timer; /* once a second while copies leave for collectors */
 	uv_timer_t *gate_timer; /* the next instant at which a gate word changes its mind */
 	__u64 tiers_at_us; /* when the tiers were made to follow the gates */
 	unsigned int attempts; /* failed in a row for this revision */

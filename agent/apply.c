@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "export.h"
 #include "gate.h"
 #include "link.h"
 #include "loader/cleanup.h"
@@ -178,6 +179,18 @@ static int vnode_destroy(struct step *s)
 	return rc;
 }
 
+/* ---- exports ---- */
+
+static int export_make(struct step *s)
+{
+	return sv_export_make(s->agent, &s->desired->export[s->op->index[0]], s -> err);
+}
+
+static int export_drop(struct step *s)
+{
+	return sv_export_drop(s->agent, s->actual->export[s->op->index[0]].number, s->err);
+}
+
 /* ---- ports ---- */
 
 static const struct sv_net_port *net_port(const struct step *s, const char *device)
@@ -200,7 +213,7 @@ static int port_prepare(struct step *s, const struct sv_host_port *port)
 	struct sv_link_info info;
 	int rc;
 
-	if (port->role == SV_ROLE_VNODE)
+	if (port->role == SV_ROLE_VNODE || port->role == SV_ROLE_EXPORT)
 		return 0;
 	rc = sv_link_get(s->agent->link, device, &info, s->err);
 	if (!rc && declared && declared->mtu && declared->mtu != info.mtu)
@@ -217,6 +230,9 @@ static int port_attach(struct step *s)
 	__u32 ifindex;
 	int rc = ifindex_of(s, port->name, &ifindex);
 
+	/* What leaves for a collector by way of it must not find itself at an edge. */
+	if (port->role == SV_ROLE_EDGE)
+		sv_export_tick(s->agent);
 	if (!rc)
 		rc = port_prepare(s, port);
 	if (!rc)
@@ -359,6 +375,8 @@ static int (*const operations[SV_OP__COUNT])(struct step *) = {
 	[SV_OP_VNODE_TIER] = vnode_tier,
 	[SV_OP_VNODE_START] = vnode_start,
 	[SV_OP_VNODE_DESTROY] = vnode_destroy,
+	[SV_OP_EXPORT_MAKE] = export_make,
+	[SV_OP_EXPORT_DROP] = export_drop,
 	[SV_OP_PORT_ATTACH] = port_attach,
 	[SV_OP_PORT_UP] = port_up,
 	[SV_OP_PORT_DOWN] = port_down,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "export.h"
 #include "json.h"
 #include "link.h"
 #include "loader/cleanup.h"
@@ -40,6 +41,19 @@ static int destroy_vnodes(struct sv_vnode_driver *drv, struct sv_err *err)
 		free(status[i].spec_json);
 	}
 	free(status);
+	return rc;
+}
+
+/* Their devices, which no driver knows. */
+static int drop_exports(struct agent *agent, struct sv_err *err)
+{
+	struct sv_host_export *pairs = NULL;
+	size_t n = 0;
+	int rc = sv_export_list(agent, &pairs, &n, err);
+
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = sv_export_drop(agent, pairs[i].number, err);
+	free(pairs);
 	return rc;
 }
 
@@ -82,6 +96,9 @@ int sv_purge(struct agent *agent, struct sv_err *err)
 		return rc;
 	sv_plane_close(agent->plane);
 	agent->plane = NULL;
+	rc = drop_exports(agent, err);
+	if (rc)
+		return rc;
 	rc = sv_plane_purge(agent->pin_dir, err);
 	if (rc)
 		return rc;

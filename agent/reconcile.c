@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "export.h"
 #include "gate.h"
 #include "json.h"
 #include "link.h"
@@ -217,6 +218,19 @@ bool sv_reconcile_ports_changed(const struct agent *agent)
 	return ports_now(agent) != agent->ports;
 }
 
+static void on_export_timer(uv_timer_t *timer)
+{
+	sv_export_tick(timer->data);
+}
+
+static void watch_exports(struct agent *agent)
+{
+	if (!agent->desired.n_export)
+		uv_timer_stop(agent->export_timer);
+	else if (!uv_is_active((uv_handle_t *)agent->export_timer))
+		uv_timer_start(agent->export_timer, on_export_timer, 0, 1000);
+}
+
 void sv_reconcile(struct agent *agent)
 {
 	struct sv_err err = { 0 };
@@ -239,6 +253,7 @@ void sv_reconcile(struct agent *agent)
 		sv_gate_arm(agent);
 		sv_reconcile_sessions(agent);
 		sv_gate_schedule(agent);
+		watch_exports(agent);
 	}
 	if (cJSON_GetArraySize(sv_obj_get(agent->report, "errors")))
 		retry_later(agent);
