@@ -203,7 +203,15 @@ static void sim_session_set(struct sim *s, const struct sv_host_session *want)
 {
 	struct sv_host_session *session = sim_session(s, want->number);
 
-	assert_true(sim_port(s, want->val.ifindex) && sim_port(s, want->val.ifindex)->exists);
+	if (want->val.kind == SV_SESSION_DEVICE)
+		assert_true(sim_port(s, want->val.ifindex) &&
+			    sim_port(s, want->val.ifindex)->exists);
+	else
+		assert_int_equal(want->val.kind, SV_SESSION_RING);
+	for (size_t i = 0; want->val.kind == SV_SESSION_RING && i < s->now.n_session; i++)
+		if (s->now.session[i].val.kind == SV_SESSION_RING &&
+		    s->now.session[i].number != want->number)
+			assert_int_not_equal(s->now.session[i].val.tap, want->val.tap);
 	if (!session)
 		session = sv_grow(&s->now.session, &s->now.n_session, sizeof(*session));
 	*session = *want;
@@ -226,16 +234,27 @@ static void sim_export_make(struct sim *s, const struct sv_host_export *want)
 	if (!export)
 		export = sv_grow(&s->now.export, &s->now.n_export, sizeof(*export));
 	*export = *want;
+	export->val.mtu = 9000;
 }
 
 static void sim_export_drop(struct sim *s, const struct sv_host_export *have)
 {
-	struct sv_host_export *export = sim_export(s, have->number);
+	struct sv_host_export *export = sim_export(s, have->number), gone;
 
 	assert_non_null(export);
-	sim_device_gone(s, export->outer);
-	sim_device_gone(s, export->inner);
+	gone = *export;
 	REMOVE(s->now.export, s->now.n_export, export - s->now.export);
+	sim_device_gone(s, gone.outer);
+	sim_device_gone(s, gone.inner);
+}
+
+/* One end takes the other along. */
+static void sim_pair_gone(struct sim *s, __u32 name)
+{
+	for (size_t i = 0; i < s->now.n_export; i++)
+		if (s->now.export[i].outer == name || s->now.export[i].inner == name)
+			return sim_export_drop(s, &s->now.export[i]);
+	sim_device_gone(s, name);
 }
 
 static void sim_gate(struct sim *s, const struct sv_host_group *want, uint8_t role, bool fresh)
@@ -396,8 +415,14 @@ static void check_devices(struct sim *s, const struct sv_host_attach *attach,
 			assert_true(!xdp || port->xdp);
 		}
 	for (int b = 0; b < SV_SESSION_BITS; b++)
-		if (spec->val.session[b])
-			assert_non_null(sim_session(s, spec->val.session[b]));
+		if (spec->val.session[b]) {
+			const struct sv_host_session *session =
+				sim_session(s, spec->val.session[b]);
+
+			assert_non_null(session);
+			assert_int_equal(session->val.kind,
+					 b < spec->val.bits ? SV_SESSION_DEVICE : SV_SESSION_RING);
+		}
 }
 
 /* 3. A VNode's port that is up has its attachment, if it is to have one. */
@@ -622,17 +647,31 @@ static void random_session(cJSON *doc)
 	static const char *const directions[] = { "in", "out", "both" };
 	static const char *const names[] = { "s1", "s2", "s3" };
 	static const char *const vnets[] = { "A", "B", "C" };
+	static const char *const targets[] = { "Moni", "Moni:all",	  "ring",
+					       "ring", "vxlan:192.0.2.9", "erspan:192.0.2.9/3" };
+	static const char *const wishes[] = { "{}", "{'snap':128}", "{'filter':'udp','snap':0}",
+					      "{'filter':'','budget':'5mbit'}",
+					      "{'sample':'flows/8','priority':3}" };
 	const char *at[] = { points[dice(5)], NULL };
+	cJSON *options = quoted(wishes[dice(5)]);
 	struct sv_doc_session session = { .name = names[dice(3)],
 					  .of = vnets[dice(3)],
 					  .direction = directions[dice(3)],
 					  .at = at,
-					  .to = dice(2) ? "Moni" : "Moni:all" };
+					  .to = targets[dice(6)],
+					  .options = options };
 
-	if (dice(3))
-		sv_doc_session_start(doc, &session, NULL, NULL);
-	else
+	switch (dice(4)) {
+	case 0:
 		sv_doc_session_stop(doc, session.name, NULL);
+		break;
+	case 1:
+		sv_doc_session_update(doc, &session, NULL, NULL);
+		break;
+	default:
+		sv_doc_session_start(doc, &session, NULL, NULL);
+	}
+	cJSON_Delete(options);
 }
 
 static void random_order(cJSON *doc)
@@ -664,9 +703,9 @@ static void random_damage(struct sim *s)
 
 	switch (dice(7)) {
 	case 0:
-		if (port && port->role == SV_ROLE_VNODE &&
+		if (port && port->role >= SV_ROLE_VNODE &&
 		    sv_names_get(&s->names, port->name)[0] == 's')
-			sim_device_gone(s, port->name);
+			sim_pair_gone(s, port->name);
 		return;
 	case 1:
 		if (port)
