@@ -26,6 +26,7 @@ cleanup() {
 }
 
 boot() {
+	: >"$run/tests.log" # the reporter may look before the machine is there
 	timeout -k 5 "$limit" qemu-system-x86_64 \
 		-machine q35 -accel "${ACCEL:-tcg,thread=multi}" -cpu "${CPU:-max}" -smp 2 -m 1536 \
 		-nodefaults -no-user-config -display none -monitor none -no-reboot -nic none \
