@@ -12,7 +12,10 @@ from . import bpfmap, netns
 from .shell import BUILD, Fail, binary, debug, need, note, run, wait_for
 
 # What a flip must not touch, and the one it touches.
-CONFIG_MAPS = ("sv_attach", "sv_gate", "sv_dest", "sv_fanout", "sv_port", "sv_session", "sv_self")
+CONFIG_MAPS = ("sv_attach", "sv_gate", "sv_dest", "sv_fanout", "sv_port", "sv_session", "sv_self",
+               "sv_filter_xdp", "sv_filter_tc", "sv_point", "sv_tap", "sv_export")
+
+TAP_CPUS = 128  # SV_TAP_CPUS
 
 
 class Host:
@@ -189,10 +192,14 @@ class Host:
         self.net.run("bpftool", "map", "update", "pinned", self.pin(name), "key", "hex", *_hex(key),
             "value", "hex", *_hex(value))
 
-    def map_update_inner(self, name, key, inner_id):
-        """Puts a map, by its number, into an array of maps."""
+    def map_update_id(self, name, key, number):
+        """Puts a map into an array of maps, or a program into one of programs, by its number."""
         run("bpftool", "map", "update", "pinned", self.pin(name), "key", "hex", *_hex(key),
-            "value", "id", inner_id)
+            "value", "id", number)
+
+    def map_zero(self, name, key):
+        """An array's entry, on every CPU."""
+        bpfmap.zero(self.pin(name), key)
 
     def map_delete(self, name, key):
         run("bpftool", "map", "delete", "pinned", self.pin(name), "key", "hex", *_hex(key))
@@ -205,8 +212,10 @@ def _u32(n):
 def attach_fields(value):
     """struct sv_attach (maps/attach.h)."""
     names = ("id", "fanout", "segment", "edge", "flags", "group", "role", "port_role", "variants",
-             "bits", "members", "member", "edge_member")
-    fields = dict(zip(names, struct.unpack_from("=IIIIHHBBBBBBB", value)))
+             "bits", "members", "member", "edge_member", "sessions")
+    fields = dict(zip(names, struct.unpack_from("=IIIIHHBBBBBBBB", value)))
+    fields["session"] = struct.unpack_from("=4H", value, 28)[:fields["sessions"]]
+    fields["filter"], fields["digest"] = struct.unpack_from("=IQ", value, 36)
     fields["fanouts"] = ((fields["members"] + 1) * fields["variants"]) << fields["bits"]
     return fields
 

@@ -7,8 +7,10 @@ import platform
 import struct
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
-LOOKUP, GET_NEXT, OBJ_GET, INFO = 1, 4, 7, 15
+LOOKUP, UPDATE, GET_NEXT, OBJ_GET, INFO = 1, 2, 4, 7, 15
+PROG_BY_ID, MAP_BY_ID = 13, 14
 BATCH = 24
+PROGRAMS, MAPS = 3, 12  # of which an entry is a number
 PER_CPU = (5, 6, 10)
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -20,6 +22,8 @@ def _bpf(cmd, attr):
 
 
 class Map:
+    """By its pinned path. Devices go into devmaps through bpftool in the host's namespace, not here."""
+
     def __init__(self, path):
         name = ctypes.create_string_buffer(path.encode())
         self.fd, err, _ = _bpf(OBJ_GET, struct.pack("=QII", ctypes.addressof(name), 0, 0))
@@ -37,6 +41,13 @@ class Map:
         done, _, _ = _bpf(LOOKUP, struct.pack("=I4xQQQ", self.fd, ctypes.addressof(k),
                                               ctypes.addressof(v), 0))
         return v.raw if done >= 0 else None
+
+    def update(self, key, value):
+        k, v = ctypes.create_string_buffer(key, len(key)), ctypes.create_string_buffer(value, len(value))
+        done, err, _ = _bpf(UPDATE, struct.pack("=I4xQQQ", self.fd, ctypes.addressof(k),
+                                                ctypes.addressof(v), 0))
+        if done < 0:
+            raise OSError(err, f"map {self.id}: {os.strerror(err)}")
 
     def keys(self):
         prev, nxt = None, ctypes.create_string_buffer(self.key)
@@ -77,6 +88,28 @@ class Map:
         if table is None:
             table = {k: self.lookup(k) for k in self.keys()}
         return {k: v for k, v in table.items() if v is not None and any(v)}
+
+
+def cpus():
+    """How many values an entry of a per-CPU map has."""
+    with open("/sys/devices/system/cpu/possible", encoding="utf-8") as f:
+        return int(f.read().strip().split("-")[-1]) + 1
+
+
+def zero(path, key):
+    m = Map(path)
+    try:
+        m.update(key, bytes((m.value + 7) // 8 * 8 * cpus() if m.type in PER_CPU else m.value))
+    finally:
+        m.close()
+
+
+def hold(kind, number):
+    """A descriptor of a map or a program, so that it outlives its entry; the caller's to close."""
+    fd, err, _ = _bpf(PROG_BY_ID if kind == PROGRAMS else MAP_BY_ID, struct.pack("=III", number, 0, 0))
+    if fd < 0:
+        raise OSError(err, f"number {number}: {os.strerror(err)}")
+    return fd
 
 
 def dump(path):

@@ -170,7 +170,8 @@ class Topo:
                     try:
                         done = host.purge()
                         if done.returncode:
-                            note(f"purge of {name}: {done.stderr.strip()[-200:]}")
+                            note(f"purge of {name}: exit {done.returncode}: "
+                                 f"{(done.stderr.strip() or done.stdout.strip())[-200:]}")
                     except (Fail, OSError) as error:
                         note(f"purge of {name}: {error}")
         kill_by_folder(self.folders["base"])

@@ -227,7 +227,8 @@ class Tcpdump:
     """An independent count: tcpdump, as anybody has it."""
 
     def __init__(self, net, dev, expr="", direction=None):
-        argv = ["tcpdump", "-i", dev, "-n", "-B", "16384", "-U", "--immediate-mode", "-w"]
+        argv = ["tcpdump", "-i", dev, "-n", "-B", "16384", "-s", "2048", "-U", "--immediate-mode",
+                "-w"]
         fd, self.path = tempfile.mkstemp(suffix=".pcap")
         os.close(fd)
         os.chmod(self.path, 0o666)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A shadow is silent: whatever it says, nobody outside hears it, and production does not notice."""
+import os
+import struct
 import time
 
-from lib import frames
+from lib import bpfmap, frames
 from lib.account import Delta, begin_together, stop_between
-from lib.agent import attach_fields
+from lib.agent import TAP_CPUS
 from lib.shell import need, note, wait_for
 from lib.tap import scenario
 from lib.topo import Three
@@ -198,86 +200,117 @@ def silence_start(topo):
 # ---- with every map entry of the shadow taken away -----------------------------------------------
 
 
+ZEROED = ("sv_dest", "sv_port", "sv_session", "sv_budget", "sv_tap_ctl", "sv_scratch")
+RUNNING = ("sv_budget", "sv_scratch", "sv_tap_ctl")  # of which the data plane makes its own anew
+NUMBERS = ("sv_fanout", "sv_tap", "sv_filter_xdp", "sv_filter_tc")  # maps and programs, by number
+
+
+class Entry:
+    """One entry of a map: taken away or zeroed, and put back."""
+
+    def __init__(self, host, name, key, value):
+        self.host, self.name, self.key, self.value = host, name, key, value
+        self.fd = None
+        if name in NUMBERS:  # it must outlive its entry
+            kind = bpfmap.PROGRAMS if name.startswith("sv_filter") else bpfmap.MAPS
+            self.fd = bpfmap.hold(kind, int.from_bytes(value, "little"))
+
+    def remove(self):
+        if self.name in ZEROED:
+            self.host.map_zero(self.name, self.key)
+        else:
+            self.host.map_delete(self.name, self.key)
+
+    def restore(self):
+        if self.fd is not None:
+            self.host.map_update_id(self.name, self.key, int.from_bytes(self.value, "little"))
+        elif self.name not in RUNNING:
+            self.host.map_update(self.name, self.key, self.value)
+
+    def close(self):
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+
+
+def u32(n):
+    return n.to_bytes(4, "little")
+
+
 def shadow_entries(host):
-    """What B has in the maps of a host: (map, key, value), the gate apart."""
+    """What B has in the maps of a host, the gate apart."""
     rows = [r for r in host.status()["attachments"] if r["vnet"] == "B"]
-    keys = set()
-    for row in rows:
-        keys.add(host.attach_entry(row["port"], row["vlan"])[0])
     maps = host.dump_config()
-    entries, ids = [], set()
-    for key in sorted(keys):
-        value = maps["sv_attach"][key]
-        a = attach_fields(value)
-        ids.add(a["id"])
-        entries.append(("sv_attach", key, value))
-        for n in range(a["fanout"], a["fanout"] + a["fanouts"]):
-            number = n.to_bytes(4, "little")
-            for name in ("sv_dest", "sv_fanout"):
-                if number in maps[name]:
-                    entries.append((name, number, maps[name][number]))
-    for key, value in sorted(maps["sv_port"].items()):
-        if int.from_bytes(key[4:6], "little") in ids:
-            entries.append(("sv_port", key, value))
-    for row in host.status()["sessions"]:
-        key = row["number"].to_bytes(4, "little")
-        if row["of"] == "B" and key in maps["sv_session"]:
-            entries.append(("sv_session", key, maps["sv_session"][key]))
+    keys = [("sv_scratch", u32(0))]
+    slots, taps = set(), set()
     for row in rows:
-        key = host.net.ifindex(row["port"]).to_bytes(4, "little")
-        if row["port"].startswith(("e", "t")):
+        key, a = host.attach_entry(row["port"], row["vlan"])
+        keys += [("sv_attach", key), ("sv_port", u32(a["id"])), ("sv_self", key[:4])]
+        for n in range(a["fanout"], a["fanout"] + a["fanouts"]):
+            keys += [("sv_dest", u32(n)), ("sv_fanout", u32(n))]
+        keys += [("sv_point", struct.pack("=IHH", a["id"], s, 0)) for s in a["session"]]
+        slots.add(a["filter"])
+    for row in host.status()["sessions"]:
+        if row["of"] != "B":
             continue
-        if key in maps["sv_self"]:
-            entries.append(("sv_self", key, maps["sv_self"][key]))
+        number = u32(row["number"])
+        keys += [("sv_session", number), ("sv_budget", number)]
+        if row["to"] == "ring":
+            taps.add(struct.unpack_from("=H", maps["sv_session"][number], 10)[0])
+    for tap in taps:
+        keys += [(name, u32(tap * TAP_CPUS + cpu)) for cpu in range(os.cpu_count())
+                 for name in ("sv_tap", "sv_tap_ctl")]
+    # Slot 0 is the delivery stage, for everybody whose frames pass a filter.
+    keys += [(name, u32(slot)) for slot in slots - {0} for name in ("sv_filter_xdp", "sv_filter_tc")]
+    # Ports and trunks are production's as well.
+    own = {host.net.ifindex(r["port"]) for r in rows if not r["port"].startswith(("e", "t"))}
+    entries = []
+    for name, key in sorted(set(keys)):
+        if name == "sv_self" and int.from_bytes(key, "little") not in own:
+            continue
+        value = maps[name].get(key) if name in maps else b""
+        if value is not None:
+            entries.append(Entry(host, name, key, value))
     return entries
 
 
-def remove(host, entry):
-    name, key, value = entry
-    if name in ("sv_dest", "sv_session"):
-        host.map_update(name, key, bytes(len(value)))
-    else:
-        host.map_delete(name, key)
-
-
-def restore(host, entry):
-    name, key, value = entry
-    if name == "sv_fanout":
-        host.map_update_inner(name, key, int.from_bytes(value, "little"))
-    else:
-        host.map_update(name, key, value)
+WANTED = ("sv_attach", "sv_dest", "sv_port", "sv_session", "sv_point", "sv_tap", "sv_tap_ctl",
+          "sv_budget", "sv_filter_xdp", "sv_filter_tc", "sv_scratch")
 
 
 @scenario("silence: every map entry of the shadow removed, one by one", Three)
 def silence_entries(topo):
     said, override = chatter(topo)
+    first = topo.hosts[0]
     topo.shadow(override)
-    topo.hosts[0].svnet("monitor", "start", "mb", "--of", "B")
+    first.svnet("monitor", "start", "mb", "--of", "B")
+    first.svnet("monitor", "start", "mf", "--of", "B", "--filter", "udp or arp or ip6", "--budget",
+                "500pps", "--snap", "128")
+    first.svnet("monitor", "start", "mr", "--of", "B", "--to", "ring", "--filter", "ip or ip6")
     wait_for("B to speak", lambda: spoken(topo) > 100)
-    entries = {host: shadow_entries(host) for host in topo.hosts}
-    for kind in ("sv_attach", "sv_dest", "sv_port", "sv_session"):
-        need(any(e[0] == kind for rows in entries.values() for e in rows), f"B has no {kind} entry")
+    entries = [e for host in topo.hosts for e in shadow_entries(host)]
+    for kind in WANTED:
+        need(any(e.name == kind for e in entries), f"B has no {kind} entry")
     for host in topo.hosts:
         host.kill()
     with Quiet(topo, said) as quiet:
-        for host, rows in entries.items():
-            for entry in rows:
-                # The inner maps of fan-outs die with their entry: these are only taken away, last.
-                if entry[0] != "sv_fanout":
-                    remove(host, entry)
-                    time.sleep(0.02)
-                    restore(host, entry)
-            for entry in sorted(rows, key=lambda e: e[0] == "sv_attach"):
-                remove(host, entry)
-                time.sleep(0.02)
+        for entry in entries:
+            entry.remove()
+            time.sleep(0.01)
+            entry.restore()
+        for entry in sorted(entries, key=lambda e: e.name == "sv_attach"):
+            entry.remove()
+            time.sleep(0.01)
         time.sleep(0.3)
         carried = quiet.end("entries removed")
+    for entry in entries:
+        entry.close()
     gates_zeroed(topo, said)
     for host in topo.hosts:
         host.start(wait=False)
     for host in topo.hosts:
         host.wait()
-    return f"{sum(map(len, entries.values()))} entries, {carried} of production's carried"
+    return f"{len(entries)} entries, {carried} of production's carried"
 
 
 def gates_zeroed(topo, said):
