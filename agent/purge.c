@@ -78,6 +78,10 @@ static void report_purged(struct agent *agent)
 	struct sv_err err;
 
 	cJSON_AddTrueToObject(report, "purged");
+	if (sv_store_open(&agent->store, agent->opt.store, &err)) {
+		sv_log_error("report: %s", err.text);
+		return;
+	}
 	if (agent->store.ops->report(&agent->store, agent->opt.host, report, &err))
 		sv_log_error("report: %s", err.text);
 }
