@@ -127,7 +127,10 @@ static void emit_branch(struct sv_emit *e, __u32 pc)
 		yes = no;
 		no = next;
 	}
-	sv_emit_jump(e, BPF_JMP32 | op | src, SV_REG_A, src == BPF_X ? SV_REG_X : 0, insn->k, yes);
+	if (src == BPF_X)
+		sv_emit_jump(e, BPF_JMP32 | op | BPF_X, SV_REG_A, SV_REG_X, 0, yes);
+	else
+		sv_emit_jump(e, BPF_JMP32 | op | BPF_K, SV_REG_A, 0, insn->k, yes);
 	if (no == next)
 		e->reached[next] = true;
 	else

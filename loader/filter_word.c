@@ -134,9 +134,11 @@ static size_t word_len(const char *at)
 {
 	size_t len = 0;
 
+	if (!isalnum((unsigned char)*at) && *at != ':')
+		return 0;
 	while (isalnum((unsigned char)at[len]) || (at[len] && strchr("-_.:", at[len])))
 		len++;
-	while (len && (at[len - 1] == '-' || at[len - 1] == '_' || at[len - 1] == ':'))
+	while (len && (at[len - 1] == '-' || at[len - 1] == '_'))
 		len--;
 	return len;
 }

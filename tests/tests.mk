@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-.PHONY: test check-unit check-prog check-e2e check-kernel check-mutants lint tools demo
+.PHONY: test check-unit check-prog check-e2e check-kernel check-mutants lint tools demo fuzz
 
 tools: $(TOOLS)
 
@@ -15,8 +15,16 @@ check-kernel: $(PROG) ## check-prog on Debian's own kernel, in QEMU
 	@bash tests/kernel/run.sh
 check-mutants: ## take every counter away in turn: a test must fail (half an hour)
 	@/usr/bin/python3 tests/e2e/mutate.py
+fuzz: $(FUZZ) ## random filters for FUZZ_SECONDS (60): what libpcap says, and the verifier takes
+	$(Q)for program in $(FUZZ); do $$program || exit 1; done
 lint: ## who includes whom, formatting, one list of everything
 	@bash tests/lint.sh
+
+# test_filter has a short run of it.
+$(FUZZ): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libsvloader.a
+	@mkdir -p $(@D)
+	$(link)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LOADER_LIBS)
 
 # Somebody else's BPF programs, for test_coexist.
 $(B)/tests/prog/%.bpf.o: tests/prog/%.bpf.c
