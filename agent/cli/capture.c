@@ -207,15 +207,14 @@ static void print_json(const struct capture *c, const struct sv_sink_result *res
 static void print_end(const struct capture *c, const struct sv_sink_result *result, uint64_t n_lost,
 		      double seconds)
 {
-	fprintf(stderr, "svnet: %s: %llu packets, %llu bytes in %.1f s to %s", c->tap.session,
-		(unsigned long long)c->packets, (unsigned long long)c->bytes, seconds,
-		result->last);
-	if (result->files > 1)
-		fprintf(stderr, ", file %u", result->files);
-	if (n_lost)
-		fprintf(stderr, "; %llu lost: the rings were full\n", (unsigned long long)n_lost);
-	else
-		fprintf(stderr, "; 0 lost\n");
+	fprintf(stderr, "svnet: %s: %llu packets, %llu bytes in %.1f s", c->tap.session,
+		(unsigned long long)c->packets, (unsigned long long)c->bytes, seconds);
+	if (c->why != FAILED && result->files > 1)
+		fprintf(stderr, " to %u files, last %s", result->files, result->last);
+	else if (c->why != FAILED)
+		fprintf(stderr, " to %s", result->last);
+	fprintf(stderr, n_lost ? "; %llu lost: the rings were full\n" : "; %llu lost\n",
+		(unsigned long long)n_lost);
 }
 
 /* The trailer is written in any case, if need be in the place of the last packets. */

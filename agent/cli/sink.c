@@ -40,8 +40,9 @@ struct sv_sink {
 	int fd;
 	bool regular;
 	off_t at; /* end of the last chunk that was written whole */
-	struct chunk *broken;
-	size_t broken_done; /* bytes of it that were written */
+	struct chunk *written; /* last; kept, should the next one leave no room for a trailer */
+	struct chunk *writing; /* being written, or what writing failed at */
+	size_t done; /* bytes of it that were written */
 	struct sv_sink_result result;
 };
 
@@ -113,17 +114,17 @@ static int write_chunk(struct sv_sink *sink, struct chunk *chunk)
 {
 	int rc = 0;
 
+	sink->writing = chunk;
+	sink->done = 0;
 	if (chunk->next_file) {
 		rc = close_file(sink);
 		rc = rc ?: open_file(sink);
 	}
 	if (rc)
 		return rc;
-	rc = write_all(sink->fd, chunk->bytes, chunk->len, &sink->broken_done);
-	if (rc) {
-		sink->broken = chunk;
+	rc = write_all(sink->fd, chunk->bytes, chunk->len, &sink->done);
+	if (rc)
 		return rc;
-	}
 	__atomic_fetch_add(&sink->at, chunk->len, __ATOMIC_RELAXED);
 	sink->result.bytes += chunk->len;
 	sink->result.packets += chunk->packets;
@@ -137,8 +138,10 @@ static struct chunk *take_filled(struct sv_sink *sink)
 	while (!sink->first && !sink->closing)
 		pthread_cond_wait(&sink->filled, &sink->lock);
 	chunk = sink->first;
-	if (chunk)
+	if (chunk) {
 		sink->first = chunk->next;
+		chunk->next = NULL;
+	}
 	return chunk;
 }
 
@@ -147,6 +150,14 @@ static void give_free(struct sv_sink *sink, struct chunk *chunk)
 	chunk->next = sink->free;
 	sink->free = chunk;
 	pthread_cond_signal(&sink->freed);
+}
+
+static void keep_written(struct sv_sink *sink, struct chunk *chunk)
+{
+	if (sink->written)
+		give_free(sink, sink->written);
+	sink->written = chunk;
+	sink->writing = NULL;
 }
 
 static void *writer(void *arg)
@@ -162,8 +173,10 @@ static void *writer(void *arg)
 		rc = write_chunk(sink, chunk);
 		pthread_mutex_lock(&sink->lock);
 		sink->failed = rc;
-		give_free(sink, chunk);
+		if (!rc)
+			keep_written(sink, chunk);
 	}
+	pthread_cond_signal(&sink->freed);
 	pthread_mutex_unlock(&sink->lock);
 	return NULL;
 }
@@ -284,9 +297,11 @@ void sv_sink_wait(struct sv_sink *sink, int ms)
 
 static void sink_free(struct sv_sink *sink)
 {
-	struct chunk *lists[] = { sink->now, sink->first, sink->free }, *next;
+	struct chunk *lists[] = { sink->now, sink->first, sink->free, sink->written,
+				  sink->writing };
+	struct chunk *next;
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 5; i++)
 		for (struct chunk *chunk = lists[i]; chunk; chunk = next) {
 			next = chunk->next;
 			free(chunk->bytes);
@@ -367,37 +382,59 @@ static int join(struct sv_sink *sink)
 	return rc;
 }
 
-static void add_trailer(struct sv_sink *sink, const uint8_t *trailer, size_t len)
+/* Keeps the first blocks of a chunk that begins at `from`, `limit` bytes at most, and a trailer. */
+static int cut(struct sv_sink *sink, const struct chunk *chunk, off_t from, size_t limit,
+	       const uint8_t *trailer, size_t len)
 {
-	size_t done;
+	uint64_t packets;
+	size_t whole = sv_pcapng_whole(chunk->bytes, chunk->len, limit, &packets), done;
+	off_t end = from + (off_t)whole;
+	int rc;
 
-	sink->failed = write_all(sink->fd, trailer, len, &done);
-	if (!sink->failed)
-		sink->result.bytes += len;
-	else if (sink->regular && ftruncate(sink->fd, sink->at))
-		return;
+	if (ftruncate(sink->fd, end) || lseek(sink->fd, end, SEEK_SET) < 0)
+		return -errno;
+	rc = write_all(sink->fd, trailer, len, &done);
+	if (rc && ftruncate(sink->fd, end))
+		return -errno;
+	sink->result.bytes += whole + (rc ? 0 : len);
+	sink->result.packets += packets;
+	return 0;
 }
 
-/* What did not fit ends in the middle of a block: back to the last whole one. */
+/*
+ * What did not fit ends in the middle of a block: back to the last whole one, or so far that there
+ * is room for the trailer.
+ */
 static void repair(struct sv_sink *sink, const uint8_t *trailer, size_t len)
 {
-	const struct chunk *broken = sink->broken;
-	size_t done = sink->broken_done, whole, trailed;
-	uint64_t packets;
+	const struct chunk *chunk = sink->writing, *before = sink->written;
+	size_t done = sink->done;
 
-	if (!sink->regular || sink->fd < 0 || !broken)
+	if (!sink->regular || sink->fd < 0)
 		return;
-	whole = sv_pcapng_whole(broken->bytes, broken->len, done > len ? done - len : 0, &packets);
-	if (!ftruncate(sink->fd, sink->at + whole) &&
-	    lseek(sink->fd, sink->at + whole, SEEK_SET) >= 0 &&
-	    !write_all(sink->fd, trailer, len, &trailed)) {
-		sink->result.bytes += len;
-	} else {
-		if (ftruncate(sink->fd, sink->at + whole))
-			return;
+	if (chunk && (done >= len || chunk->next_file || !before || before->len < len)) {
+		cut(sink, chunk, sink->at, done > len ? done - len : 0, trailer, len);
+	} else if (before && before->len >= len) {
+		sink->result.bytes -= before->len;
+		sink->result.packets -= before->packets;
+		cut(sink, before, sink->at - (off_t)before->len, before->len + done - len, trailer,
+		    len);
 	}
-	sink->result.bytes += whole;
-	sink->result.packets += packets;
+}
+
+static void end_file(struct sv_sink *sink, const uint8_t *trailer, size_t len)
+{
+	int rc;
+
+	if (!sink->failed) {
+		sink->failed = write_all(sink->fd, trailer, len, &sink->done);
+		sink->result.bytes += sink->failed ? 0 : len;
+	}
+	if (sink->failed)
+		repair(sink, trailer, len);
+	rc = close_file(sink);
+	if (!sink->failed)
+		sink->failed = rc;
 }
 
 static int say(const struct sv_sink *sink, struct sv_err *err)
@@ -422,13 +459,7 @@ int sv_sink_close(struct sv_sink *sink, const uint8_t *trailer, size_t len,
 		*result = (struct sv_sink_result){ 0 };
 		return sv_err_set(err, -ETIMEDOUT, "whoever should read the capture does not");
 	}
-	if (!sink->failed)
-		add_trailer(sink, trailer, len);
-	else
-		repair(sink, trailer, len);
-	rc = close_file(sink);
-	if (!sink->failed)
-		sink->failed = rc;
+	end_file(sink, trailer, len);
 	rc = sink->failed ? say(sink, err) : 0;
 	*result = sink->result;
 	sink_free(sink);
