@@ -38,16 +38,18 @@ static uint32_t hash(const struct sv_flow *flow, const void *point)
 	return sv_flow_hash(flow) ^ (uint32_t)((uintptr_t)point >> 4) * 0x9e3779b1;
 }
 
+static bool is(const struct sv_flow_row *row, const struct sv_flow *flow, const void *point)
+{
+	return row->point == point && !memcmp(&row->flow, flow, sizeof(*flow));
+}
+
 /* Where it is, or where it would go. */
 static uint32_t *find(struct sv_flows *flows, const struct sv_flow *flow, const void *point)
 {
-	uint32_t at = hash(flow, point);
-
-	for (;; at++) {
+	for (uint32_t at = hash(flow, point);; at++) {
 		uint32_t *slot = &flows->slot[at & flows->mask];
-		const struct sv_flow_row *row = &flows->row[*slot - 1];
 
-		if (!*slot || (row->point == point && !memcmp(&row->flow, flow, sizeof(*flow))))
+		if (!*slot || is(&flows->row[*slot - 1], flow, point))
 			return slot;
 	}
 }
