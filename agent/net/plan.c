@@ -448,7 +448,7 @@ static void sessions_set(struct planner *p)
 		const struct sv_host_session *want = &p->want->session[i];
 		const struct sv_host_session *have = find_session(p->have, want->number);
 
-		if (have && session_equal(&want->val, &have->val))
+		if (want->missing || (have && session_equal(&want->val, &have->val)))
 			continue;
 		if (want->val.kind == SV_SESSION_RING)
 			op_index(p,

@@ -71,14 +71,10 @@ static void drop_missing(struct sv_host_state *desired)
 	}
 }
 
-static void drop_sessions(struct sv_host_state *desired)
+static void find_missing_sessions(struct sv_host_state *desired)
 {
-	size_t n = 0;
-
 	for (size_t s = 0; s < desired->n_session; s++)
-		if (!is_missing(desired, desired->session[s].val.ifindex))
-			desired->session[n++] = desired->session[s];
-	desired->n_session = n;
+		desired->session[s].missing = is_missing(desired, desired->session[s].val.ifindex);
 }
 
 static void port_not_made(struct sv_host_state *desired, __u32 name)
@@ -120,7 +116,7 @@ static void find_missing(struct sv_host_state *desired, const struct sv_host_sta
 	if (!any)
 		return;
 	drop_missing(desired);
-	drop_sessions(desired);
+	find_missing_sessions(desired);
 }
 
 /* ---- numbers

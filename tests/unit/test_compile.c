@@ -626,7 +626,8 @@ static void vnode_in_trouble_is_left_out(void **state)
 	for (size_t n = 0; n < host.n_vnode; n++)
 		host.vnode[n].left_out = strcmp(host.vnode[n].spec.vnet, "A") != 0;
 	must(sv_host_resolve(&host, &none, &err), &err);
-	assert_int_equal(host.n_session, 0);
+	assert_int_equal(host.n_session, 1);
+	assert_true(host.session[0].missing);
 	for (size_t i = 0; i < host.n_attach; i++) {
 		const struct sv_attach_spec *spec = &host.attach[i].spec;
 
@@ -640,6 +641,8 @@ static void vnode_in_trouble_is_left_out(void **state)
 	for (size_t i = 0; i < plan.n; i++)
 		if (plan.op[i].kind <= SV_OP_VNODE_START && plan.op[i].kind != SV_OP_GATE_HOLD)
 			assert_string_equal(host.vnode[plan.op[i].index[0]].spec.vnet, "A");
+	for (size_t i = 0; i < plan.n; i++)
+		assert_int_not_equal(plan.op[i].kind, SV_OP_SESSION_SET);
 	sv_plan_fini(&plan);
 	sv_host_state_fini(&host);
 	sv_names_fini(&names);

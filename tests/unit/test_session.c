@@ -773,16 +773,50 @@ static void export_in_trouble_is_left_out(void **state)
 		c.state.port[p].made = true;
 	c.state.export[0].left_out = true;
 	must(sv_host_resolve(&c.state, &none, &err), &err);
-	assert_int_equal(c.state.n_session, 1);
-	assert_string_equal(c.state.session[0].name, "good");
+	assert_true(session_named(&c, "bad")->missing);
+	assert_false(session_named(&c, "good")->missing);
 	must(sv_plan_make(&plan, &c.state, &none, &err), &err);
 	for (size_t i = 0; i < plan.n; i++) {
 		assert_int_not_equal(plan.op[i].kind, SV_OP_EXPORT_MAKE);
+		if (plan.op[i].kind == SV_OP_SESSION_SET)
+			assert_string_equal(plan.op[i].text, "session-set good to rings 0");
 		if (plan.op[i].kind == SV_OP_PORT_ATTACH)
 			assert_null(strstr(plan.op[i].text, "svx"));
 	}
 	sv_plan_fini(&plan);
 	release(&c);
+	cJSON_Delete(doc);
+}
+
+/* A target that went for a while takes no counters along. */
+static void session_outlives_its_device(void **state)
+{
+	cJSON *doc = example_doc("{}");
+	struct sv_host_state next = { 0 };
+	struct sv_err err = { 0 };
+	struct sv_plan plan = { 0 };
+	struct compiled have;
+
+	(void)state;
+	must_start(doc, "s", "exit", "Moni", "{}");
+	made(&have, doc, "host3");
+	compile_doc(&next, &have.names, doc, "host3");
+	next.names = &have.names;
+	for (size_t i = 0; i < next.n_vnode; i++)
+		next.vnode[i].left_out = !strcmp(next.vnode[i].spec.vnet, "Moni");
+	for (size_t p = 0; p < have.state.n_port; p++)
+		if (have.state.port[p].name == session_named(&have, "s")->val.ifindex)
+			have.state.port[p].exists = false;
+	must(sv_host_resolve(&next, &have.state, &err), &err);
+	assert_true(next.session[0].missing);
+	must(sv_plan_make(&plan, &next, &have.state, &err), &err);
+	for (size_t i = 0; i < plan.n; i++) {
+		assert_int_not_equal(plan.op[i].kind, SV_OP_SESSION_SET);
+		assert_int_not_equal(plan.op[i].kind, SV_OP_SESSION_DEL);
+	}
+	sv_plan_fini(&plan);
+	sv_host_state_fini(&next);
+	release(&have);
 	cJSON_Delete(doc);
 }
 
@@ -838,6 +872,7 @@ int main(void)
 		cmocka_unit_test(ids_survive_another_snap),
 		cmocka_unit_test(exports_come_and_go),
 		cmocka_unit_test(export_in_trouble_is_left_out),
+		cmocka_unit_test(session_outlives_its_device),
 		cmocka_unit_test(taps_are_kept),
 	};
 
