@@ -15,6 +15,7 @@ CFLAGS += -std=gnu11 $(WARN)
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 BPF_CFLAGS = -O2 -g -target bpf -D__TARGET_ARCH_$(subst x86_64,x86,$(shell uname -m)) -mcpu=v3 $(WARN) -I. -Ivendor-headers -I/usr/include/$(shell uname -m)-linux-gnu
 
+TAP_LIBS = -lbpf -lelf -lz
 LOADER_LIBS = -lxdp -lbpf -lelf -lz -lpcap
 AGENT_LIBS = -lcjson -luv -lnl-route-3 -lnl-genl-3 -lnl-3
 CPPFLAGS += -I/usr/include/libnl3
@@ -23,6 +24,8 @@ CPPFLAGS += -I/usr/include/libnl3
 BPF_SRC = $(wildcard bpf/*.bpf.c)
 BPF_SKEL = $(BPF_SRC:bpf/%.bpf.c=$(B)/bpf/%.skel.h)
 LOADER_SRC = $(wildcard loader/*.c)
+# The readers' library needs libbpf alone.
+TAP_SRC = $(wildcard loader/tap*.c) loader/err.c
 MAINS = agent/svnetd.c agent/cli/svnet.c agent/vnode/vinit.c
 AGENT_SRC = $(filter-out $(MAINS),$(wildcard agent/*.c agent/*/*.c))
 UNIT = $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
@@ -33,10 +36,11 @@ BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
 objs = $(1:%.c=$(B)/$(2)%.o)
 BINARIES = $(B)/svnetd $(B)/svnet $(B)/svnet-vinit
+LIBRARY = $(B)/libsvtap.a
 
 .DEFAULT_GOAL := all
 .PHONY: all
-all: $(BINARIES)  ## build svnetd, svnet and the BPF programs (build/)
+all: $(BINARIES) $(LIBRARY)  ## build svnetd, svnet and the BPF programs (build/)
 
 # ---- rules -----------------------------------------------------------------------------------------
 $(B)/bpf/%.bpf.o: bpf/%.bpf.c
@@ -59,6 +63,7 @@ $(B)/asan/%.o: %.c | $(BPF_SKEL)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -O1 $(SANITIZE) -c $< -o $@
 
 $(B)/libsvloader.a: $(call objs,$(LOADER_SRC))
+$(B)/libsvtap.a: $(call objs,$(TAP_SRC))
 $(B)/libsvagent.a: $(call objs,$(AGENT_SRC))
 $(B)/asan/libsvloader.a: $(call objs,$(LOADER_SRC),asan/)
 $(B)/asan/libsvagent.a: $(call objs,$(AGENT_SRC),asan/)
@@ -71,9 +76,9 @@ link = $(call say,LD,$@)
 $(B)/svnetd: $(B)/agent/svnetd.o $(B)/libsvagent.a $(B)/libsvloader.a
 	$(link)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(LOADER_LIBS)
-$(B)/svnet: $(B)/agent/cli/svnet.o $(B)/libsvagent.a $(B)/libsvloader.a
+$(B)/svnet: $(B)/agent/cli/svnet.o $(B)/libsvagent.a $(B)/libsvtap.a
 	$(link)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(LOADER_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(TAP_LIBS)
 $(B)/svnet-vinit: $(B)/agent/vnode/vinit.o
 	$(link)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
@@ -83,10 +88,15 @@ $(UNIT): $(B)/tests/unit/%: $(B)/asan/tests/unit/%.o $(B)/asan/libsvagent.a $(B)
 	$(link)
 	$(Q)$(CC) $(LDFLAGS) $(SANITIZE) -o $@ $^ -lcmocka $(AGENT_LIBS) $(LOADER_LIBS)
 VNODE_PROG = $(filter $(B)/tests/prog/test_vnode%,$(PROG))
-$(filter-out $(VNODE_PROG),$(PROG)): $(B)/tests/prog/%: $(B)/tests/prog/%.o $(B)/libsvloader.a
+TAP_PROG = $(filter $(B)/tests/prog/test_tap%,$(PROG))
+$(filter-out $(VNODE_PROG) $(TAP_PROG),$(PROG)): $(B)/tests/prog/%: $(B)/tests/prog/%.o $(B)/libsvloader.a
 	@mkdir -p $(@D)
 	$(link)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LOADER_LIBS)
+$(TAP_PROG): $(B)/tests/prog/%: $(B)/tests/prog/%.o $(B)/libsvtap.a
+	@mkdir -p $(@D)
+	$(link)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(TAP_LIBS)
 # The drivers' tests run svnet-vinit too, which is found by $SVNET_VINIT.
 $(VNODE_PROG): $(B)/tests/prog/%: $(B)/tests/prog/%.o $(B)/libsvagent.a $(B)/libsvloader.a | $(B)/svnet-vinit
 	@mkdir -p $(@D)
@@ -112,10 +122,14 @@ PREFIX ?= /usr
 UNIT_DIR ?= /lib/systemd/system
 
 .PHONY: help clean fmt install
-install: all ## svnetd, svnet, svnet-vinit and the systemd unit (DESTDIR=, PREFIX=/usr)
+TAP_HEADERS = loader/tap.h loader/err.h maps/tap.h maps/schema.h
+install: all ## svnetd, svnet, svnet-vinit, the systemd unit, libsvtap (DESTDIR=, PREFIX=/usr)
 	$(Q)install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNIT_DIR)
 	$(Q)install -m 755 $(BINARIES) $(DESTDIR)$(PREFIX)/sbin
 	$(Q)install -m 644 agent/svnetd.service $(DESTDIR)$(UNIT_DIR)
+	$(Q)install -d $(DESTDIR)$(PREFIX)/lib
+	$(Q)install -m 644 $(LIBRARY) $(DESTDIR)$(PREFIX)/lib
+	$(Q)for h in $(TAP_HEADERS); do install -m 644 -D $$h $(DESTDIR)$(PREFIX)/include/svnet/$$h; done
 fmt: ## format the C sources
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 clean: ## remove build/
