@@ -184,8 +184,7 @@ static bool emit_insn(struct sv_emit *e, __u32 pc)
 	}
 }
 
-/* ---- one expression
- * ------------------------------------------------------------------------------ */
+/* ---- one expression ------------------------------------------------------------------------- */
 
 static void emit_half(struct sv_emit *e, bool fast)
 {
@@ -253,8 +252,7 @@ static void emit_expression(struct sv_emit *e, const struct sv_cbpf_prog *prog, 
 	sv_emit_resolve(e);
 }
 
-/* ---- what may be translated
- * ---------------------------------------------------------------------- */
+/* ---- what may be translated ----------------------------------------------------------------- */
 
 static bool known(const struct sv_cbpf *insn)
 {
@@ -309,8 +307,7 @@ static bool valid(const struct sv_cbpf_prog *prog)
 	return true;
 }
 
-/* ---- the program
- * --------------------------------------------------------------------------------- */
+/* ---- the program ---------------------------------------------------------------------------- */
 
 /* r9 = the view; returns the jump of a look-up that failed, which it cannot. */
 static __u32 emit_entry(struct sv_emit *e, int scratch, __u32 always)

@@ -27,7 +27,7 @@ struct fuzz {
 	uint64_t rng;
 	char text[SV_SESSION_BITS][FUZZ_TEXT]; /* the program in hand */
 	size_t len; /* of the text that is being written */
-	struct sv_cbpf_prog set[SV_SESSION_BITS];
+	struct sv_cbpf_prog set[SV_SESSION_BITS], ref[SV_SESSION_BITS];
 	size_t n;
 };
 
@@ -338,16 +338,13 @@ static inline struct sv_cbpf fuzz_insn(struct fuzz *z, uint32_t left)
 	}
 }
 
-/* libpcap leaves M[] undefined, so that a program has to write what it may read. */
 static inline void fuzz_make_raw(struct fuzz *z, size_t i)
 {
-	uint32_t n = 17 + fuzz_below(z, fuzz_below(z, 4) ? 24 : FUZZ_RAW_MAX);
+	uint32_t n = 1 + fuzz_below(z, fuzz_below(z, 4) ? 24 : FUZZ_RAW_MAX);
 	struct sv_cbpf *insn = calloc(n, sizeof(*insn));
 
 	flab_must(insn, "memory");
-	for (uint32_t k = 0; k < 16; k++)
-		insn[k] = (struct sv_cbpf){ .code = BPF_ST, .k = k };
-	for (uint32_t pc = 16; pc < n - 1; pc++)
+	for (uint32_t pc = 0; pc < n - 1; pc++)
 		insn[pc] = fuzz_insn(z, n - pc - 1);
 	insn[n - 1] = (struct sv_cbpf){ .code = BPF_RET | (fuzz_below(z, 3) ? BPF_A : BPF_K),
 					.k = fuzz_below(z, 2) };
@@ -355,8 +352,7 @@ static inline void fuzz_make_raw(struct fuzz *z, size_t i)
 	snprintf(z->text[i], FUZZ_TEXT, "(raw, %u instructions)", n);
 }
 
-/* ---- frames
- * -------------------------------------------------------------------------------------- */
+/* ---- frames --------------------------------------------------------------------------------- */
 
 static inline void fuzz_frame(struct fuzz *z, struct flab_view *v, uint8_t *bytes)
 {
@@ -375,11 +371,10 @@ static inline void fuzz_frame(struct fuzz *z, struct flab_view *v, uint8_t *byte
 	v->len = fuzz_below(z, 4) ? v->cap : v->cap + fuzz_below(z, 2000);
 }
 
-/* ---- one program
- * ---------------------------------------------------------------------------------- */
+/* ---- one program ---------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3))) static inline int fuzz_fail(struct fuzz *z, const char *fmt,
-								  ...)
+__attribute__((format(printf, 3, 4))) static inline int fuzz_fail(struct fuzz *z, uint32_t which,
+								  const char *fmt, ...)
 {
 	char *at = z->failure;
 	size_t room = sizeof(z->failure);
@@ -390,6 +385,8 @@ __attribute__((format(printf, 2, 3))) static inline int fuzz_fail(struct fuzz *z
 	vsnprintf(at + n, room - n, fmt, ap);
 	va_end(ap);
 	for (size_t i = 0; i < z->n; i++) {
+		if (!(which & 1U << i))
+			continue;
 		fprintf(stderr, "filter %zu: %s\n", i, z->text[i]);
 		for (size_t k = 0; k < z->set[i].n; k++)
 			fprintf(stderr, "  %3zu: %#06x jt %u jf %u k %#x\n", k,
@@ -407,7 +404,7 @@ static inline int fuzz_load_hook(struct fuzz *z, enum sv_filter_hook hook)
 	int fd;
 
 	if (sv_filter_emit(&code, hook, z->set, z->n, z->lab->scratch, z->lab->progs[hook], &err))
-		return fuzz_fail(z, "the translator refuses it: %s", err.text);
+		return fuzz_fail(z, ~0U, "the translator refuses it: %s", err.text);
 	fd = flab_load_insns(hook, code.insn, code.n, NULL, 0);
 	if (fd < 0) {
 		log = calloc(1, 1 << 24);
@@ -415,7 +412,7 @@ static inline int fuzz_load_hook(struct fuzz *z, enum sv_filter_hook hook)
 		flab_load_insns(hook, code.insn, code.n, log, 1 << 24);
 		fprintf(stderr, "%s\n", strlen(log) > 4000 ? log + strlen(log) - 4000 : log);
 		free(log);
-		fd = fuzz_fail(z, "the verifier refuses it (hook %d)", hook);
+		fd = fuzz_fail(z, ~0U, "the verifier refuses it (hook %d)", hook);
 	}
 	free(code.insn);
 	return fd;
@@ -426,7 +423,7 @@ static inline int fuzz_try_frame(struct fuzz *z, const int prog[2], const struct
 	uint32_t want = 0, got;
 
 	for (size_t i = 0; i < z->n; i++)
-		want |= flab_expected(&z->set[i], v) << i;
+		want |= flab_expected(&z->ref[i], v) << i;
 	z->matched += __builtin_popcount(want);
 	for (int way = 0; way < FLAB__WAYS; way++) {
 		if (!flab_run(z->lab, way, prog[flab_hook(way)], v, &got))
@@ -435,8 +432,9 @@ static inline int fuzz_try_frame(struct fuzz *z, const int prog[2], const struct
 		if (got == want)
 			continue;
 		for (uint32_t i = 0; i < v->cap && i < 200; i++)
-			fprintf(stderr, "%02x%s", v->bytes[i], i % 16 == 15 ? "\n" : " ");
-		return fuzz_fail(z, "%s, %u bytes of %u: mask %#x, libpcap says %#x",
+			fprintf(stderr, "%02x%s", v->bytes[i],
+				i % 16 == 15 || i == v->cap - 1 ? "\n" : " ");
+		return fuzz_fail(z, got ^ want, "%s, %u bytes of %u: mask %#x, libpcap says %#x",
 				 flab_way_name[way], v->cap, v->len, got, want);
 	}
 	return 0;
@@ -467,14 +465,18 @@ static inline int fuzz_program(struct fuzz *z, unsigned long number)
 		else
 			fuzz_make_raw(z, i);
 	}
+	for (size_t i = 0; i < z->n; i++)
+		z->ref[i] = flab_reference(z->set[i].insn, z->set[i].n);
 	for (int hook = 0; hook < 2 && !rc; hook++) {
 		prog[hook] = fuzz_load_hook(z, hook);
 		rc = prog[hook] < 0 ? -1 : 0;
 	}
 	if (!rc)
 		rc = fuzz_try_frames(z, prog);
-	for (size_t i = 0; i < z->n; i++)
+	for (size_t i = 0; i < z->n; i++) {
 		free(z->set[i].insn);
+		free(z->ref[i].insn);
+	}
 	close(prog[0]);
 	close(prog[1]);
 	return rc;

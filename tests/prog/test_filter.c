@@ -18,18 +18,23 @@ static struct flab lab;
 /* Four expressions in one program, as libpcap has them and as ours are loaded. */
 struct quad {
 	const char *expression[SV_SESSION_BITS];
-	struct bpf_program libpcap[SV_SESSION_BITS];
+	struct sv_cbpf_prog libpcap[SV_SESSION_BITS];
 	int prog[2];
 };
 
 /* libpcap's own compilation, not the one our translator was given. */
-static void compile(struct bpf_program *program, const char *expression)
+static struct sv_cbpf_prog compile(const char *expression)
 {
 	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, 262144);
+	struct bpf_program program;
+	struct sv_cbpf_prog ref;
 
-	if (pcap_compile(pcap, program, expression, 1, PCAP_NETMASK_UNKNOWN))
+	if (pcap_compile(pcap, &program, expression, 1, PCAP_NETMASK_UNKNOWN))
 		fail_msg("libpcap: `%s`: %s", expression, pcap_geterr(pcap));
+	ref = flab_reference(program.bf_insns, program.bf_len);
+	pcap_freecode(&program);
 	pcap_close(pcap);
+	return ref;
 }
 
 static void quad_open(struct quad *q, size_t first)
@@ -38,7 +43,7 @@ static void quad_open(struct quad *q, size_t first)
 
 	for (int i = 0; i < SV_SESSION_BITS; i++) {
 		q->expression[i] = filter_cases[(first + i) % FILTER_CASES];
-		compile(&q->libpcap[i], q->expression[i]);
+		q->libpcap[i] = compile(q->expression[i]);
 	}
 	for (int hook = 0; hook < 2; hook++) {
 		q->prog[hook] = sv_filter_load(hook, q->expression, SV_SESSION_BITS, lab.scratch,
@@ -51,18 +56,17 @@ static void quad_open(struct quad *q, size_t first)
 static void quad_close(struct quad *q)
 {
 	for (int i = 0; i < SV_SESSION_BITS; i++)
-		pcap_freecode(&q->libpcap[i]);
+		free(q->libpcap[i].insn);
 	close(q->prog[0]);
 	close(q->prog[1]);
 }
 
 static uint32_t quad_expected(const struct quad *q, const struct flab_view *v)
 {
-	const struct pcap_pkthdr hdr = { .caplen = v->cap, .len = v->len };
 	uint32_t mask = 0;
 
 	for (int i = 0; i < SV_SESSION_BITS; i++)
-		mask |= (pcap_offline_filter(&q->libpcap[i], &hdr, v->bytes) != 0) << i;
+		mask |= flab_expected(&q->libpcap[i], v) << i;
 	return mask;
 }
 
@@ -196,8 +200,9 @@ static size_t captures_find(struct capture *all, size_t room)
 	const char *sipp = "/usr/share/sip-tester";
 	size_t n = captures_read(all, 0, room, sipp), before = n;
 
-	if (!n)
-		print_message("# SKIPPED: no captures in %s (package sip-tester)\n", sipp);
+	/* Only the machine that check-kernel boots does without the package. */
+	if (!n && !getenv("SV_EXPECT_XDP"))
+		fail_msg("no captures in %s: the package sip-tester is missing", sipp);
 	n = captures_read(all, n, room, folder);
 	if (n == before)
 		print_message("# SKIPPED: no captures in %s ($CAPTURES)\n", folder);
@@ -220,8 +225,10 @@ static void test_captures(void **state)
 	struct quad q;
 
 	(void)state;
-	if (!n)
+	if (!n) {
+		print_message("# SKIPPED: there are no captures at all on this machine\n");
 		skip();
+	}
 	for (size_t first = 0; first < FILTER_CASES; first += SV_SESSION_BITS) {
 		uint32_t seen[2] = {};
 
@@ -388,8 +395,7 @@ static void test_nonlinear(void **state)
 	print_message("# %zu non-linear frames\n", n);
 }
 
-/* ---- sets, exits, refusals
- * ----------------------------------------------------------------------- */
+/* ---- sets, exits, refusals ------------------------------------------------------------------ */
 
 static void test_sets(void **state)
 {
@@ -533,6 +539,75 @@ static void test_digest(void **state)
 	assert_true(sv_filter_digest(a) != sv_filter_digest(d));
 }
 
+/* A, X and M[] begin as 0, in the first filter of a set and after others. */
+static void test_state(void **state)
+{
+	static const struct sv_cbpf dirty[] = {
+		{ BPF_LD | BPF_IMM, 0, 0, 7 },	{ BPF_ST, 0, 0, 3 },
+		{ BPF_LDX | BPF_IMM, 0, 0, 9 }, { BPF_STX, 0, 0, 15 },
+		{ BPF_RET | BPF_A, 0, 0, 0 },
+	};
+	static const struct sv_cbpf clean[] = {
+		{ BPF_ALU | BPF_ADD | BPF_X, 0, 0, 0 }, { BPF_MISC | BPF_TAX, 0, 0, 0 },
+		{ BPF_LD | BPF_MEM, 0, 0, 3 },		{ BPF_ALU | BPF_OR | BPF_X, 0, 0, 0 },
+		{ BPF_LDX | BPF_MEM, 0, 0, 15 },	{ BPF_ALU | BPF_OR | BPF_X, 0, 0, 0 },
+		{ BPF_RET | BPF_A, 0, 0, 0 },
+	};
+	const struct sv_cbpf_prog set[] = { { 5, (void *)dirty },
+					    { 7, (void *)clean },
+					    { 5, (void *)dirty },
+					    { 7, (void *)clean } };
+	static uint8_t bytes[FLAB_FRAME_MAX];
+	struct flab_view v = { .bytes = bytes };
+	struct sv_filter_code code;
+	uint32_t got;
+
+	(void)state;
+	v.cap = v.len = ff_build(bytes, &ff_table[0]);
+	for (int hook = 0; hook < 2; hook++) {
+		int fd;
+
+		assert_false(
+			sv_filter_emit(&code, hook, set, 4, lab.scratch, lab.progs[hook], NULL));
+		fd = flab_load_insns(hook, code.insn, code.n, NULL, 0);
+		free(code.insn);
+		assert_true(fd >= 0);
+		for (int i = 0; i < 2; i++) {
+			flab_run(&lab, hook == SV_FILTER_XDP ? FLAB_XDP : FLAB_TC, fd, &v, &got);
+			assert_int_equal(got, 0x5);
+		}
+		close(fd);
+	}
+}
+
+/* What is no program is not translated. */
+static void test_invalid(void **state)
+{
+	static const struct sv_cbpf bad[][2] = {
+		{ { BPF_LD | BPF_IMM, 0, 0, 0 },
+		  { BPF_LD | BPF_IMM, 0, 0, 0 } }, /* runs off its end */
+		{ { BPF_JMP | BPF_JA, 0, 0, 1 }, { BPF_RET | BPF_K, 0, 0, 0 } },
+		{ { BPF_JMP | BPF_JA, 0, 0, ~0U }, { BPF_RET | BPF_K, 0, 0, 0 } }, /* backward */
+		{ { BPF_JMP | BPF_JEQ, 1, 0, 0 }, { BPF_RET | BPF_K, 0, 0, 0 } },
+		{ { BPF_JMP | BPF_JEQ, 0, 1, 0 }, { BPF_RET | BPF_K, 0, 0, 0 } },
+		{ { BPF_ST, 0, 0, 16 }, { BPF_RET | BPF_K, 0, 0, 0 } },
+		{ { BPF_LDX | BPF_MEM, 0, 0, 16 }, { BPF_RET | BPF_K, 0, 0, 0 } },
+		{ { BPF_LD | BPF_DW | BPF_ABS, 0, 0, 0 }, { BPF_RET | BPF_K, 0, 0, 0 } },
+		{ { BPF_JMP | 0x50, 0, 0, 0 }, { BPF_RET | BPF_K, 0, 0, 0 } },
+		{ { BPF_ALU | 0xb0, 0, 0, 0 }, { BPF_RET | BPF_K, 0, 0, 0 } },
+		{ { 0x100, 0, 0, 0 }, { BPF_RET | BPF_K, 0, 0, 0 } },
+	};
+	struct sv_filter_code code;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct sv_cbpf_prog prog = { 2, (void *)bad[i] };
+
+		assert_int_equal(sv_filter_emit(&code, SV_FILTER_XDP, &prog, 1, -1, -1, NULL),
+				 -EINVAL);
+	}
+}
+
 /* A short run of `make fuzz`, always the same one. */
 static void test_fuzz(void **state)
 {
@@ -572,6 +647,7 @@ int main(void)
 		cmocka_unit_test(test_refused),	  cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_sets),	  cmocka_unit_test(test_no_stage),
 		cmocka_unit_test(test_array),	  cmocka_unit_test(test_long),
+		cmocka_unit_test(test_state),	  cmocka_unit_test(test_invalid),
 		cmocka_unit_test(test_frames),	  cmocka_unit_test(test_captures),
 		cmocka_unit_test(test_nonlinear), cmocka_unit_test(test_fuzz),
 	};
