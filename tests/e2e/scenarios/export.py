@@ -11,8 +11,7 @@ from lib.account import session_counters
 from lib.one import One
 from lib.shell import need, out, wait_for
 from lib.tap import scenario
-from lib.traffic import (Production, Rx, Tcpdump, Tx, digest, mac_bytes, marked, send, send_gently,
-                         udp)
+from lib.traffic import MAGIC, Production, Rx, Tcpdump, digest, marked, send_gently, udp
 
 HERE, THERE = "10.99.0.1", "10.99.0.2"
 OUTER = 50
@@ -79,20 +78,21 @@ def tshark(frames, *fields):
     return rows
 
 
-def check_outer(row, kind):
+def check_outer(row, kind, whole):
     protocols = "eth:ethertype:ip:udp:vxlan:eth" if kind == "vxlan" else "eth:ethertype:ip:gre:erspan:eth"
     need(row["frame.protocols"].startswith(protocols), f"tshark takes it for {row}")
-    need(not row["_ws.malformed"], f"malformed: {row}")
+    need(not whole or not row["_ws.malformed"], f"malformed: {row}")
     need(row["ip.checksum.status"].split(",")[0] == "1", f"the outer IP checksum is wrong: {row}")
     need(row["at"] == OUTER, f"the copy begins at {row['at']}")
 
 
-def decode(frames, kind, *fields):
-    """The copies in marked packets, byte for byte, with the rows of fields."""
+def decode(frames, kind, *fields, whole=True):
+    """The copies in marked packets, byte for byte, with the rows of fields. Not whole: tshark misses
+    the end of what is inside."""
     frames = [f for f in frames if marked(f[OUTER:])]
     rows = tshark(frames, *fields)
     for row in rows:
-        check_outer(row, kind)
+        check_outer(row, kind, whole)
     return [f[row["at"]:] for f, row in zip(frames, rows)], rows
 
 
@@ -109,8 +109,9 @@ def check_fields(what, rows, **fields):
         need(seen == {value}, f"{what}: {name} is {seen} instead of {value}")
 
 
-def check_sequence(what, rows):
-    numbers = [int(row["gre.sequence_number"], 0) for row in rows]
+def check_sequence(what, packets):
+    """Of all packets: what devices say of their own accord is copied and counted too."""
+    numbers = [int.from_bytes(packet[38:42], "big") for packet in packets]
     need(numbers == list(range(numbers[0], numbers[0] + len(numbers))),
          f"{what}: GRE sequence {numbers[:20]} …")
 
@@ -208,7 +209,7 @@ def vxlan(topo):
 @scenario("export: ERSPAN copies decode to what was sent, in sequence", Collector)
 def erspan(topo):
     topo.start("in", "--at", "entry", "--direction", "in", "--to", ERSPAN)
-    fields = ("gre.sequence_number", "erspan.version", "erspan.spanid", "erspan.vlan",
+    fields = ("erspan.version", "erspan.spanid", "erspan.vlan",
               "erspan.truncated", "erspan.encap")
     sent, packets = send_and_sniff(topo, topo.outside["left"], "u0", from_outside(topo), 20)
     copies, rows = decode(packets, "erspan", *fields)
@@ -218,12 +219,144 @@ def erspan(topo):
     for row, copy in zip(rows, copies):
         tag = copy[12:14] in (b"\x81\x00", b"\x88\xa8")
         need(int(row["erspan.encap"]) == (3 if tag else 0), f"encapsulation type: {row}")
+    check_sequence("from outside", packets)
     check_sums(topo, "in")
     topo.hosts[0].svnet("monitor", "stop", "in")
     topo.start("out", "--at", "r1:eth1", "--direction", "out", "--to", ERSPAN)
     sent, packets = send_and_sniff(topo, topo.hosts[0].vnode("A/r1"), "eth1", from_inside(topo), 20)
-    copies, rows = decode(packets, "erspan", *fields)
+    copies, _ = decode(packets, "erspan")
     same("from a VNode", sent, copies)
-    check_sequence("from a VNode", rows)
+    check_sequence("from a VNode", packets)
     check_sums(topo, "out")
     return f"{len(copies)} packets"
+
+
+def stream_of(frame):
+    at = frame.find(MAGIC)
+    return int.from_bytes(frame[at + 4:at + 6], "big") if at >= 0 else 0
+
+
+@scenario("export: a snap length cuts copies, and ERSPAN says so", Collector)
+def snap(topo):
+    frames = [topo.user_frame("left", "right", 11, size=n) for n in (60, 127, 128, 129, 1514)]
+    for kind, to in (("vxlan", VXLAN), ("erspan", ERSPAN)):
+        topo.start("cut", "--at", "entry", "--direction", "in", "--snap", 128, "--to", to)
+        with Production(topo, rate=500) as production:
+            sent, packets = send_and_sniff(topo, topo.outside["left"], "u0", frames, 20)
+            production.check("beside a session with a snap length")
+        sent = [f for f in sent if stream_of(f) == 11]
+        copies, rows = decode([p for p in packets if stream_of(p) == 11], kind, "erspan.truncated",
+                              whole=False)
+        same(f"snap, {kind}", [f[:128] for f in sent], copies)
+        for frame, row in zip(sent, rows):
+            need(kind == "vxlan" or int(row["erspan.truncated"]) == (len(frame) > 128),
+                 f"{len(frame)} bytes: {row}")
+        check_sums(topo, "cut")
+        topo.hosts[0].svnet("monitor", "stop", "cut")
+
+
+@scenario("export: every copy arrives while the agent is killed and comes back", Collector)
+def agent_away(topo):
+    host = topo.hosts[0]
+    topo.start("all", "--at", "entry", "--to", ERSPAN)
+    with Production(topo, rate=1000) as production:
+        sniffer = topo.sniff()
+        for _ in range(3):
+            time.sleep(0.7)
+            host.kill()
+            time.sleep(0.7)
+            host.start()
+        time.sleep(1.5)
+        packets = sniffer.stop()
+        sent = production.check("beside a session with a collector")
+    check_sequence("with the agent away", packets)
+    need(len(packets) > 4000, f"{sent} sent, only {len(packets)} copies came")
+    check_sums(topo, "all")
+    return f"{len(packets)} copies in sequence beside {sent} frames"
+
+
+def refused(topo, what, *words, snap=None, to=VXLAN):
+    """A session that cannot be is refused with these words, and nothing is left of it."""
+    host = topo.hosts[0]
+    args = ["--snap", snap] if snap else []
+    code, _, text = host.try_svnet("monitor", "start", "no", "--of", "A", "--at", "entry", *args,
+                                   "--to", to)
+    try:
+        need(code == 1, f"{what}: exit {code}: {text}")
+        for word in words:
+            need(word in text, f"{what}: the message does not say {word}: {text}")
+        need("svx" not in host.net.out("ip", "-br", "link"), f"{what}: there is a pair all the same")
+    finally:
+        host.try_svnet("monitor", "stop", "no")
+    wait_for("the host to be without errors", lambda: not host.status()["errors"], 20)
+
+
+@scenario("export: what cannot reach its collector is refused when it is made", Collector)
+def refusals(topo):
+    host = topo.hosts[0].net
+    refused(topo, "no route", "no route", "10.98.0.1", to="vxlan:10.98.0.1")
+    refused(topo, "the host itself", "this host itself", to=f"erspan:{HERE}")
+    refused(topo, "the broadcast address", "not the address of one host", to="erspan:10.99.0.255")
+    host.run("ip", "link", "set", "mg0", "mtu", "1500")
+    refused(topo, "an MTU too small", "1550", "1500", "mg0", "--snap 1464")
+    refused(topo, "a snap length too long", "1501", "1500", "--snap 1464", snap=1465)
+    topo.start("fits", "--at", "entry", "--snap", 1464, "--to", VXLAN)
+    topo.hosts[0].svnet("monitor", "stop", "fits")
+    host.run("ip", "link", "set", "mg0", "mtu", "1600")
+    host.run("ip", "address", "add", "10.77.0.1/24", "dev", "e1")
+    refused(topo, "an edge", "10.77.0.9", "e1", "edge", to="vxlan:10.77.0.9")
+    host.run("ip", "link", "add", "mv0", "link", "e1", "type", "macvlan")
+    host.run("ip", "link", "set", "mv0", "up")
+    host.run("ip", "address", "add", "10.78.0.1/24", "dev", "mv0")
+    refused(topo, "an edge below", "10.78.0.9", "mv0", "e1", "edge", to="vxlan:10.78.0.9")
+    host.run("ip", "link", "del", "mv0")
+    host.run("ip", "address", "del", "10.77.0.1/24", "dev", "e1")
+
+
+@scenario("export: a route that turns to an edge carries nothing, and back again all", Collector)
+def edge(topo):
+    host = topo.hosts[0].net
+    topo.start("m", "--at", "entry", "--to", VXLAN)
+    with Production(topo, rate=500) as production:
+        time.sleep(0.5)
+        outside = Tcpdump(topo.outside["left"], "u0", f"host {THERE} or port 4789", "in")
+        before = exported(topo, "m")
+        host.run("ip", "route", "add", THERE, "dev", "e1", "src", HERE)
+        host.run("ip", "neigh", "add", THERE, "lladdr", topo.outside["left"].mac("u0"), "dev", "e1")
+        time.sleep(1.5)
+        host.run("ip", "route", "del", THERE, "dev", "e1")
+        escaped = outside.stop()
+        kept = exported(topo, "m")
+        need(not [f for f in escaped if f[12:14] == b"\x08\x00"],
+             f"{len(escaped)} packets to the collector left by the edge")
+        held = {k: kept[k] - before[k] for k in ("export-edge", "export-route")}
+        need(held["export-edge"] > 0 and sum(held.values()) > 500, f"kept in: {held}")
+        sniffer = topo.sniff()
+        wait_for("copies to flow again",
+                 lambda: exported(topo, "m")["exported"] > kept["exported"] + 200, 5)
+        need(sniffer.stop(), "nothing came to the collector")
+        production.check("while the route turned")
+    check_sums(topo, "m")
+    return f"kept in {held}"
+
+
+@scenario("export: a collector that comes back gets copies by itself", Collector)
+def comes_back(topo):
+    host, collector = topo.hosts[0].net, topo.collector
+    collector.run("ip", "address", "del", f"{THERE}/24", "dev", "c0")
+    host.run("ip", "neigh", "flush", "dev", "mg0")
+    topo.start("m", "--at", "entry", "--to", VXLAN)
+    with Production(topo, rate=500) as production:
+        wait_for("copies without a next hop", lambda: exported(topo, "m")["export-neigh"] > 500, 10)
+        need(exported(topo, "m")["exported"] == 0, "copies were sent to nobody")
+        sniffer = topo.sniff()
+        collector.run("ip", "address", "add", f"{THERE}/24", "dev", "c0")
+        begin = time.monotonic()
+        wait_for("copies to flow", lambda: exported(topo, "m")["exported"] > 0, 6)
+        took = time.monotonic() - begin
+        need(sniffer.stop(1), "nothing came to the collector")
+        production.check("while the collector was away")
+    check_sums(topo, "m")
+    topo.hosts[0].svnet("monitor", "stop", "m")
+    need("svx" not in host.out("ip", "-br", "link"), "the pair is still there")
+    return f"after {took:.1f} s"
