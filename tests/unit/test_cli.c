@@ -44,6 +44,14 @@ static void test_commands(void **state)
 		  "monitor.start",
 		  "{\"name\":\"m\",\"of\":\"A\",\"at\":[\"exit\",\"r1:eth0\",\"entry\"],"
 		  "\"timeout\":\"5s\"}" },
+		{ "monitor start m --of A --filter=tcp[13]=2 --sample flows/256 --snap 128 "
+		  "--budget 5mbit --priority 3 --to vxlan:192.0.2.9/7 --direction in",
+		  "monitor.start",
+		  "{\"name\":\"m\",\"of\":\"A\",\"filter\":\"tcp[13]=2\",\"sample\":\"flows/256\","
+		  "\"snap\":128,\"budget\":\"5mbit\",\"priority\":3,\"to\":\"vxlan:192.0.2.9/7\","
+		  "\"direction\":\"in\"}" },
+		{ "monitor update m --filter= --snap 0", "monitor.update",
+		  "{\"name\":\"m\",\"filter\":\"\",\"snap\":0}" },
 		{ "gate", "gate", "{}" },
 		{ "gate web", "gate", "{\"group\":\"web\"}" },
 		{ "vnode exec A/r1 -- ping --json -c1", "vnode.where", "{\"vnode\":\"A/r1\"}" },
@@ -78,6 +86,9 @@ static void test_usage(void **state)
 		"vnode exec A/r1",
 		"vnode exec A/r1 --",
 		"status -- ls",
+		"monitor start m --of A --snap x",
+		"monitor update m --of B",
+		"monitor update m --to ring",
 	};
 
 	(void)state;
@@ -126,6 +137,52 @@ static void test_table(void **state)
 		assert_non_null(c->help);
 		assert_true(c->print || c->run);
 	}
+}
+
+/* What a printer writes to the standard output; the caller's. */
+static char *printed(void (*print)(const cJSON *), const char *json)
+{
+	cJSON *result = cJSON_Parse(json);
+	FILE *was = stdout;
+	char *text = NULL;
+	size_t len;
+
+	assert_non_null(result);
+	stdout = open_memstream(&text, &len);
+	print(result);
+	fclose(stdout);
+	stdout = was;
+	cJSON_Delete(result);
+	return text;
+}
+
+/* What a host counted, by every reason that is not 0; and what it does not tap. */
+static void test_monitors(void **state)
+{
+	char *text = printed(
+		sv_print_monitors,
+		"{\"sessions\":[{\"name\":\"m\",\"of\":\"A\",\"direction\":\"in\",\"at\":[\"exit\","
+		"\"l1\"],"
+		"\"filter\":\"udp\",\"sample\":\"flows/"
+		"8\",\"snap\":128,\"target\":\"Moni:m\",\"here\":true,"
+		"\"up\":true,\"counters\":{\"matched\":{\"packets\":12},\"copied\":{\"packets\":7},"
+		"\"shed-sample\":{\"packets\":3},\"shed-down\":{\"packets\":0},"
+		"\"shed-tx\":{\"packets\":2}}},"
+		"{\"name\":\"r\",\"of\":\"A\",\"direction\":\"out\",\"target\":\"ring\",\"here\":"
+		"false}]}");
+
+	(void)state;
+	assert_string_equal(
+		text,
+		"SESSION  OF  DIRECTION  AT       FILTER  LIMITS            TO      UP   MATCHED  "
+		"COPIED  SHED\n"
+		"m        A   in         exit,l1  udp     flows/8 snap 128  Moni:m  yes  12       "
+		"7  "
+		"     sample=3 tx=2\n"
+		"r        A   out        all      -       -                 ring    -    -        "
+		"-  "
+		"     -\n");
+	free(text);
 }
 
 /* ---- times ---- */
@@ -293,11 +350,11 @@ static void test_flip_rebase(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_commands),    cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_file),	    cmocka_unit_test(test_table),
-		cmocka_unit_test(test_durations),   cmocka_unit_test(test_when),
-		cmocka_unit_test(test_flip_words),  cmocka_unit_test(test_flip_over_flip),
-		cmocka_unit_test(test_flip_rebase),
+		cmocka_unit_test(test_commands),       cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_file),	       cmocka_unit_test(test_table),
+		cmocka_unit_test(test_monitors),       cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_when),	       cmocka_unit_test(test_flip_words),
+		cmocka_unit_test(test_flip_over_flip), cmocka_unit_test(test_flip_rebase),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
