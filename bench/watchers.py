@@ -57,6 +57,22 @@ class Reader(Watcher):
             sys.exit(f"bench: the reader saw {seen}, the session counted {count}")
 
 
+class Skipper(Watcher):
+    """Lets the records go unread, so that the ring is never full: what its writer alone costs."""
+
+    def argv(self):
+        return [self.dut.lab.reader, PLANE_PINS, "1", str(CPU), "skip"]
+
+    def wait_ready(self):
+        super().wait_ready()
+        self.before = self.dut.session_counters().get("shed-ring", 0)
+
+    def judge(self, out, err):
+        shed = self.dut.session_counters().get("shed-ring", 0) - self.before
+        if shed:
+            self.notes.add(f"{shed} frames found the ring full")
+
+
 class Tcpdump(Watcher):
     """The same for every way to mirror: 128 bytes of each frame, to nowhere."""
 

@@ -28,11 +28,11 @@ COPIES = {
     "monitor": Copies(devices=("m0",), sessions=("m0 0",)),
     "shadow": Copies(devices=("h0",), shadow=True),
     "both": Copies(devices=("m0", "h0"), sessions=("m0 0",), shadow=True),
-    "ring": Copies(sessions=("ring 0",)),
+    "ring": Copies(sessions=("ring 0",), watcher=watchers.Skipper),
     "ring-reader": Copies(sessions=("ring 0",), watcher=watchers.Reader),
     "tcpdump": Copies(mirror=("t0",), sessions=("t0 0",), watcher=watchers.Tcpdump),
     # The last term decides, so all five are looked at; `-miss`: it says no.
-    "filter": Copies(sessions=(f"ring 0 {TERMS} > 20",)),
+    "filter": Copies(sessions=(f"ring 0 {TERMS} > 20",), watcher=watchers.Skipper),
     "filter-miss": Copies(sessions=(f"ring 0 {TERMS} < 20",)),
     "filter-monitor": Copies(devices=("m0",), sessions=(f"m0 0 {TERMS} > 20",)),
 }
@@ -160,10 +160,13 @@ class Svnet(Dut):
         self.process.stdin.write(text + "\n")
         return self.answer(text)
 
-    def prepare(self, row):
+    def start_datapath(self, datapath):
         if not self.process:
             self.start()
-        self.switch(row["datapath"])
+        self.switch(datapath)
+
+    def prepare(self, row):
+        self.start_datapath(row["datapath"])
         if row.get("many"):
             self.command(f"many {row['many']} {self.datapath}")
             return
