@@ -215,6 +215,15 @@ def read_pcap(path):
             yield f.read(struct.unpack(order + "IIII", head)[2])
 
 
+def write_pcap(path, frames):
+    """Frames into a pcap file; returns its path."""
+    with open(path, "wb") as f:
+        f.write(struct.pack("=IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
+        for n, frame in enumerate(frames):
+            f.write(struct.pack("=IIII", n // 1000, n % 1000 * 1000000, len(frame), len(frame)) + frame)
+    return path
+
+
 def digest(frame):
     return hashlib.sha256(frame).hexdigest()
 
