@@ -18,18 +18,6 @@ static __always_inline void sv_count_add(struct sv_counter *c, const struct sv_w
 	c->bytes += w->bytes;
 }
 
-/*
- * A counter by a number that is only known at run time; out of range: nothing. The bound is checked
- * on the register that is then used: 6.1 forgets what it learned of a copy.
- */
-static __always_inline void sv_count_at(struct sv_counter *row, __u32 n, __u32 i,
-					const struct sv_weight *w)
-{
-	barrier_var(i);
-	if (i < n)
-		sv_count_add(&row[i], w);
-}
-
 static __always_inline struct sv_count *sv_count_row(__u32 attach)
 {
 	return bpf_map_lookup_elem(&sv_count, &attach);

@@ -117,7 +117,9 @@ __noinline int sv_pick_count(const struct sv_attach *a, const struct sv_offer *o
 			continue;
 		fate = sv_select_fate(&o->sel, bit, left, lost);
 		sv_count_add(&row->r[SV_SCOUNT_MATCHED], &o->w);
-		sv_count_at(row->r, SV_SCOUNT__COUNT, fate, &o->w);
+		barrier_var(fate); /* the bound is learned of the register that is then used */
+		if (fate < SV_SCOUNT__COUNT)
+			sv_count_add(&row->r[fate], &o->w);
 	}
 	return 0;
 }

@@ -13,12 +13,15 @@
 #include "maps/event.h"
 #include "maps/fanout.h"
 #include "maps/fdb.h"
+#include "maps/filter.h"
 #include "maps/gate.h"
 #include "maps/neigh.h"
 #include "maps/port.h"
 #include "maps/session.h"
+#include "maps/tap.h"
 
 #include <linux/pkt_cls.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 struct dp {
@@ -187,6 +190,186 @@ static inline struct sv_dcount dp_dcount(struct dp *dp, uint32_t ifindex)
 
 	dp_sum(DP_MAP(dp, sv_dcount), &ifindex, &c, sizeof(c));
 	return c;
+}
+
+#define DP_INSN(c, d, s, o, i)                                                                     \
+	((struct bpf_insn){ .code = c, .dst_reg = d, .src_reg = s, .off = o, .imm = i })
+
+/*
+ * A program as the filter compiler would make it, but for what it decides: these sessions match,
+ * whatever the frame is.
+ */
+static inline int dp_filter_load(struct dp *dp, bool xdp, uint32_t matched)
+{
+	int progs = xdp ? DP_TABLE(dp, sv_filter_xdp) : bpf_map__fd(dp->tc->maps.sv_filter_tc);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = xdp ? BPF_F_XDP_HAS_FRAGS : 0,
+		    .expected_attach_type = xdp ? BPF_XDP : 0);
+	struct bpf_insn code[] = {
+		DP_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0),
+		DP_INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
+		DP_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
+		DP_INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),
+		DP_INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0,
+			DP_TABLE(dp, sv_scratch)),
+		DP_INSN(0, 0, 0, 0, 0),
+		DP_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
+		DP_INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 6, 0),
+		DP_INSN(BPF_ST | BPF_MEM | BPF_W, 0, 0, offsetof(struct sv_view, matched), matched),
+		DP_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 1, 6, 0, 0),
+		DP_INSN(BPF_LD | BPF_DW | BPF_IMM, 2, BPF_PSEUDO_MAP_FD, 0, progs),
+		DP_INSN(0, 0, 0, 0, 0),
+		DP_INSN(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, 0),
+		DP_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_tail_call),
+		DP_INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 99),
+		DP_INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+	int fd = bpf_prog_load(xdp ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS, "lab_filter",
+			       "GPL", code, sizeof(code) / sizeof(code[0]), &opts);
+
+	lab_must(fd >= 0, "a filter");
+	return fd;
+}
+
+/* The delivery stage, where every filter goes on. */
+static inline void dp_stage(struct dp *dp)
+{
+	int xdp = bpf_program__fd(dp->xdp->progs.sv_xdp_deliver), zero = 0;
+	int tc = bpf_program__fd(dp->tc->progs.sv_tc_deliver);
+
+	dp_set(DP_TABLE(dp, sv_filter_xdp), &zero, &xdp);
+	dp_set(bpf_map__fd(dp->tc->maps.sv_filter_tc), &zero, &tc);
+}
+
+/* Puts a filter in a slot, for both hooks. */
+static inline void dp_filter(struct dp *dp, uint32_t slot, uint32_t matched)
+{
+	int xdp = dp_filter_load(dp, true, matched), tc = dp_filter_load(dp, false, matched);
+
+	dp_set(DP_TABLE(dp, sv_filter_xdp), &slot, &xdp);
+	dp_set(bpf_map__fd(dp->tc->maps.sv_filter_tc), &slot, &tc);
+	close(xdp);
+	close(tc);
+}
+
+static inline void dp_filter_none(struct dp *dp, uint32_t slot)
+{
+	bpf_map_delete_elem(DP_TABLE(dp, sv_filter_xdp), &slot);
+	bpf_map_delete_elem(bpf_map__fd(dp->tc->maps.sv_filter_tc), &slot);
+}
+
+/* The ring of a tap on one CPU, mapped twice in a row as a reader does it. */
+struct dp_ring {
+	uint32_t number;
+	int map;
+	uint8_t *slots;
+};
+
+static inline void dp_ring_put(struct dp *dp, const struct dp_ring *r)
+{
+	dp_set(DP_TABLE(dp, sv_tap), &r->number, &r->map);
+}
+
+static inline void dp_ring_take(struct dp *dp, const struct dp_ring *r)
+{
+	lab_must(!bpf_map_delete_elem(DP_TABLE(dp, sv_tap), &r->number), "ring");
+}
+
+static inline struct dp_ring dp_ring_make(struct dp *dp, uint32_t tap, uint32_t cpu)
+{
+	size_t size = (size_t)SV_TAP_SLOTS * SV_TAP_SLOT;
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	struct dp_ring r = {
+		.number = tap * SV_TAP_CPUS + cpu,
+		.map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lab_ring", 4, SV_TAP_SLOT, SV_TAP_SLOTS,
+				      &opts),
+	};
+
+	lab_must(r.map >= 0, "a ring");
+	r.slots = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	lab_must(r.slots != MAP_FAILED, "mmap");
+	for (int i = 0; i < 2; i++)
+		lab_must(mmap(r.slots + i * size, size, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_FIXED, r.map, 0) != MAP_FAILED,
+			 "mmap");
+	dp_ring_put(dp, &r);
+	return r;
+}
+
+static inline struct sv_tap_ctl dp_ring_ctl(struct dp *dp, const struct dp_ring *r)
+{
+	struct sv_tap_ctl ctl;
+
+	lab_must(!bpf_map_lookup_elem(DP_TABLE(dp, sv_tap_ctl), &r->number, &ctl), "sv_tap_ctl");
+	return ctl;
+}
+
+/* Both ends at one place: empty. Or with `used` slots that nobody reads. */
+static inline void dp_ring_reset(struct dp *dp, const struct dp_ring *r, uint64_t head,
+				 uint64_t used)
+{
+	struct sv_tap_ctl ctl = { .head = head, .tail = head - used };
+
+	dp_set(DP_TABLE(dp, sv_tap_ctl), &r->number, &ctl);
+}
+
+static inline const struct sv_tap_rec *dp_ring_at(const struct dp_ring *r, uint64_t slot)
+{
+	return (const void *)(r->slots + slot % SV_TAP_SLOTS * SV_TAP_SLOT);
+}
+
+/* Puts a tag beside a frame of a test run, where the kernel puts it before TC. */
+struct dp_wrap {
+	int prog, args, next;
+};
+
+/* skb_vlan_push(args >> 16, args & 0xffff), then the program in slot 0 of next. */
+static inline struct dp_wrap dp_wrap_make(void)
+{
+	struct dp_wrap w = {
+		.args = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lab_args", 4, 4, 1, NULL),
+		.next = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "lab_next", 4, 4, 1, NULL),
+	};
+	struct bpf_insn code[] = {
+		DP_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0),
+		DP_INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
+		DP_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
+		DP_INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),
+		DP_INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, w.args),
+		DP_INSN(0, 0, 0, 0, 0),
+		DP_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
+		DP_INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 11, 0),
+		DP_INSN(BPF_LDX | BPF_MEM | BPF_H, 3, 0, 0, 0),
+		DP_INSN(BPF_LDX | BPF_MEM | BPF_H, 2, 0, 2, 0),
+		DP_INSN(BPF_ALU | BPF_END | BPF_TO_BE, 2, 0, 0, 16),
+		DP_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 1, 6, 0, 0),
+		DP_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_vlan_push),
+		DP_INSN(BPF_ALU64 | BPF_MOV | BPF_X, 1, 6, 0, 0),
+		DP_INSN(BPF_LD | BPF_DW | BPF_IMM, 2, BPF_PSEUDO_MAP_FD, 0, w.next),
+		DP_INSN(0, 0, 0, 0, 0),
+		DP_INSN(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, 0),
+		DP_INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_tail_call),
+		DP_INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 99),
+		DP_INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+
+	lab_must(w.args >= 0 && w.next >= 0, "maps");
+	w.prog = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "lab_wrap", "GPL", code,
+			       sizeof(code) / sizeof(code[0]), NULL);
+	lab_must(w.prog >= 0, "the wrapper");
+	return w;
+}
+
+/* Takes the outer tag out of the bytes; what is returned puts it beside the frame, then runs prog.
+ */
+static inline int dp_wrap_tag(const struct dp_wrap *w, uint8_t *bytes, uint32_t *len, int prog)
+{
+	uint32_t zero = 0, tag = bytes[12] << 24 | bytes[13] << 16 | bytes[14] << 8 | bytes[15];
+
+	*len -= 4;
+	memmove(bytes + 12, bytes + 16, *len - 12);
+	dp_set(w->args, &zero, &tag);
+	dp_set(w->next, &zero, &prog);
+	return w->prog;
 }
 
 /* Live TC ingress on one device, by clsact: every kernel has it. */

@@ -735,8 +735,7 @@ static const struct row rows[] = {
 
 static struct lab lab;
 static struct dp dp;
-static int wrap_prog, wrap_next; /* pushes a tag beside the frame, then calls the shipped program */
-static int wrap_args;
+static struct dp_wrap wrap;
 
 /* ---- setting a row up ---- */
 
@@ -902,16 +901,9 @@ static int run_tc(const struct row *r, uint8_t *bytes, uint32_t len)
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = bytes, .data_size_in = len, .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .repeat = 1);
 	int prog = bpf_program__fd(program(r->role, VIA_TC));
-	uint32_t zero = 0, tag = 0;
 
-	if (r->in.tpid) {
-		memmove(bytes + 12, bytes + 16, len - 16);
-		opts.data_size_in -= 4;
-		tag = r->in.tpid << 16 | r->in.tci;
-		dp_set(wrap_args, &zero, &tag);
-		dp_set(wrap_next, &zero, &prog);
-		prog = wrap_prog;
-	}
+	if (r->in.tpid)
+		prog = dp_wrap_tag(&wrap, bytes, &opts.data_size_in, prog);
 	lab_must(!bpf_prog_test_run_opts(prog, &opts), r->desc);
 	return opts.retval;
 }
@@ -1186,46 +1178,10 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-/* skb_vlan_push(args >> 16, args & 0xffff), then the program in slot 0. */
-static void make_wrapper(void)
-{
-	wrap_args = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lab_args", 4, 4, 1, NULL);
-	wrap_next = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "lab_next", 4, 4, 1, NULL);
-	lab_must(wrap_args >= 0 && wrap_next >= 0, "maps");
-#define INSN(c, d, s, o, i)                                                                        \
-	((struct bpf_insn){ .code = c, .dst_reg = d, .src_reg = s, .off = o, .imm = i })
-	struct bpf_insn code[] = {
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 6, 1, 0, 0),
-		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
-		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -4),
-		INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, wrap_args),
-		INSN(0, 0, 0, 0, 0),
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
-		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 11, 0),
-		INSN(BPF_LDX | BPF_MEM | BPF_H, 3, 0, 0, 0),
-		INSN(BPF_LDX | BPF_MEM | BPF_H, 2, 0, 2, 0),
-		INSN(BPF_ALU | BPF_END | BPF_TO_BE, 2, 0, 0, 16),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 1, 6, 0, 0),
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_vlan_push),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 1, 6, 0, 0),
-		INSN(BPF_LD | BPF_DW | BPF_IMM, 2, BPF_PSEUDO_MAP_FD, 0, wrap_next),
-		INSN(0, 0, 0, 0, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, 0),
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_tail_call),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 99),
-		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
-	};
-
-	wrap_prog = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "lab_wrap", "GPL", code,
-				  sizeof(code) / sizeof(code[0]), NULL);
-	lab_must(wrap_prog >= 0, "the wrapper");
-}
-
 static void test_ways(void **state)
 {
 	(void)state;
-	make_wrapper();
+	wrap = dp_wrap_make();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		run_row(&rows[i]);
 	print_message("# %zu rows\n", sizeof(rows) / sizeof(rows[0]));
