@@ -28,6 +28,8 @@ static int drop_rows(struct sv_plane *plane, __u32 ifindex, struct sv_err *err)
 {
 	int rc = sv_map_del(plane, SV_MAP_SELF, &ifindex, err);
 
+	/* Only an export port has one. */
+	rc = rc ?: sv_export_set(plane, ifindex, NULL, err);
 	return rc ?: sv_dcount_drop(plane, ifindex, err);
 }
 
