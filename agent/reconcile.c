@@ -8,6 +8,7 @@
 #include "json.h"
 #include "link.h"
 #include "log.h"
+#include "trouble.h"
 
 static void log_problems(struct agent *agent, const struct sv_problems *problems)
 {
@@ -89,36 +90,7 @@ static void report_missing(struct agent *agent)
 	}
 }
 
-/* VNodes, by their place in the desired state, and exports that an operation failed for. */
-struct trouble {
-	bool vnode[4096];
-	bool export[SV_SESSION_MAX]; /* by the session's number */
-	bool more; /* this attempt found another one */
-};
-
-static bool is_about_vnode(const struct sv_op *op)
-{
-	return op->kind == SV_OP_VNODE_DEFINE || op->kind == SV_OP_VNODE_CLONE ||
-	       op->kind == SV_OP_VNODE_UPDATE || op->kind == SV_OP_VNODE_TIER ||
-	       op->kind == SV_OP_VNODE_START;
-}
-
-static void blame(struct trouble *trouble, const struct sv_host_state *desired,
-		  const struct sv_op *op)
-{
-	if (op->kind == SV_OP_EXPORT_MAKE) {
-		__u16 number = desired->export[op->index[0]].number;
-
-		trouble->more = !trouble->export[number];
-		trouble->export[number] = true;
-	}
-	if (!is_about_vnode(op) || op->index[0] >= sizeof(trouble->vnode))
-		return;
-	trouble->more = !trouble->vnode[op->index[0]];
-	trouble->vnode[op->index[0]] = true;
-}
-
-static int attempt(struct agent *agent, struct trouble *trouble, struct sv_err *err)
+static int attempt(struct agent *agent, struct sv_trouble *trouble, struct sv_err *err)
 {
 	struct sv_host_state actual = { .names = &agent->names };
 	struct sv_plan plan = { 0 };
@@ -129,22 +101,19 @@ static int attempt(struct agent *agent, struct trouble *trouble, struct sv_err *
 	sv_names_fini(&agent->names);
 	agent->names = (struct sv_names){ 0 };
 	agent->desired = (struct sv_host_state){ .names = &agent->names };
+	sv_trouble_leave_out_sessions(trouble, agent->net);
 	rc = compile(agent, &agent->desired, agent->net, err);
 	if (rc)
 		return rc;
 	sv_gate_arm_early(agent);
-	for (size_t i = 0; i < agent->desired.n_vnode && i < sizeof(trouble->vnode); i++)
-		agent->desired.vnode[i].left_out = trouble->vnode[i];
-	for (size_t i = 0; i < agent->desired.n_export; i++)
-		agent->desired.export[i].left_out =
-			trouble->export[agent->desired.export[i].number];
+	sv_trouble_leave_out(trouble, &agent->desired);
 	rc = sv_gate_set_tiers(agent, &agent->desired);
 	if (!rc)
 		rc = make_plan(agent, &plan, &agent->desired, &actual, err);
 	if (!rc)
 		rc = sv_apply_plan(agent, &plan, &agent->desired, &actual, &done, err);
 	if (rc && done < plan.n)
-		blame(trouble, &agent->desired, &plan.op[done]);
+		sv_trouble_blame(trouble, &agent->desired, &plan.op[done]);
 	if (plan.n)
 		sv_log_info("revision %llu: %zu of %zu operations done",
 			    (unsigned long long)agent->revision, done, plan.n);
@@ -153,11 +122,10 @@ static int attempt(struct agent *agent, struct trouble *trouble, struct sv_err *
 	return rc;
 }
 
-/* A shadow, a guest or a way to a collector that cannot be made must not keep production from what
- * it needs. */
+/* What cannot be made is left out, one after the other. */
 static int reconcile_once(struct agent *agent, struct sv_err *err)
 {
-	struct trouble trouble = { 0 };
+	struct sv_trouble trouble = { 0 };
 	int rc;
 
 	for (;;) {

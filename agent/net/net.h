@@ -109,6 +109,7 @@ struct sv_net_session {
 	bool flows; /* of flows, not of packets */
 	uint16_t snap; /* bytes kept of a copy, 0 = all */
 	uint8_t priority; /* 0 … 7, higher first */
+	bool left_out; /* the caller's: it cannot be had now, and taps nothing */
 	uint64_t budget_pps, budget_bps; /* copies, or their bits, a second and host; 0 = no limit
 					  */
 };

@@ -25,7 +25,7 @@ static const struct sv_member *tapped_end(const struct sv_net_session *session,
 {
 	const struct sv_member *member = view->local->member;
 
-	if (session->vnet != view->local->vnet)
+	if (session->vnet != view->local->vnet || session->left_out)
 		return NULL;
 	*direction = SV_POINT_OUT;
 	if (session->direction & SV_DIR_OUT && has_end(session, &member[view->own]))

@@ -147,7 +147,7 @@ static int add_export(struct sv_compile *c, const struct sv_net_session *session
 
 static bool taps_here(const struct sv_compile *c, const struct sv_net_session *session)
 {
-	for (size_t i = 0; i < session->n_at; i++)
+	for (size_t i = 0; !session->left_out && i < session->n_at; i++)
 		if (c->net->vnet[session->vnet].vnode[session->at[i].vnode].host == c->host)
 			return true;
 	return false;

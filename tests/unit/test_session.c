@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arpa/inet.h>
 
+#include "agent/trouble.h"
 #include "net_example.h"
 
 /* Sessions: what can be asked for, what a host makes of it, and in which steps it changes. */
@@ -788,6 +789,62 @@ static void export_in_trouble_is_left_out(void **state)
 	cJSON_Delete(doc);
 }
 
+static const struct sv_op *first_of(const struct sv_plan *plan, enum sv_op_kind kind)
+{
+	for (size_t i = 0; i < plan->n; i++)
+		if (plan->op[i].kind == kind)
+			return &plan->op[i];
+	fail_msg("no %s", sv_op_name(kind));
+	return NULL;
+}
+
+/* What an operation fails for is left out: a filter first, then all sessions; never production. */
+static void sessions_in_trouble_are_left_out(void **state)
+{
+	cJSON *doc = example_doc("{}"), *plain = cJSON_Duplicate(doc, true);
+	struct sv_host_state next = { 0 }, last = { 0 };
+	struct sv_trouble trouble = { 0 };
+	struct sv_net *net = NULL;
+	struct sv_err err = { 0 };
+	struct sv_plan plan = { 0 };
+	struct compiled have;
+
+	(void)state;
+	must_start(doc, "bad", "exit", "ring", "{'filter':'udp'}");
+	must_start(doc, "plain", "exit", "ring", "{}");
+	made(&have, plain, "host3");
+	compile_doc(&next, &have.names, doc, "host3");
+	next.names = &have.names;
+	must(sv_host_resolve(&next, &have.state, &err), &err);
+	must(sv_plan_make(&plan, &next, &have.state, &err), &err);
+	sv_trouble_blame(&trouble, &next, first_of(&plan, SV_OP_ATTACH_SET));
+	assert_true(trouble.more && trouble.session[1] && !trouble.session[2]);
+	net = load_doc(doc);
+	sv_trouble_leave_out_sessions(&trouble, net);
+	must(sv_host_compile(&last, &have.names, net, "host3", &err), &err);
+	assert_int_equal(last.n_session, 1);
+	assert_int_equal(last.n_attach, have.state.n_attach);
+	for (size_t i = 0; i < last.n_attach; i++)
+		assert_true(!last.attach[i].spec.val.digest);
+	trouble.more = false;
+	sv_plan_fini(&plan);
+	must(sv_host_resolve(&last, &have.state, &err), &err);
+	last.names = &have.names;
+	must(sv_plan_make(&plan, &last, &have.state, &err), &err);
+	sv_trouble_blame(&trouble, &last, first_of(&plan, SV_OP_ATTACH_SET));
+	assert_true(trouble.more && trouble.session[2]);
+	trouble.more = false;
+	sv_trouble_blame(&trouble, &last, first_of(&plan, SV_OP_SESSION_SET));
+	assert_false(trouble.more); /* known already: no use to try again */
+	sv_net_free(net);
+	sv_plan_fini(&plan);
+	sv_host_state_fini(&next);
+	sv_host_state_fini(&last);
+	release(&have);
+	cJSON_Delete(doc);
+	cJSON_Delete(plain);
+}
+
 /* A target that went for a while takes no counters along. */
 static void session_outlives_its_device(void **state)
 {
@@ -873,6 +930,7 @@ int main(void)
 		cmocka_unit_test(exports_come_and_go),
 		cmocka_unit_test(export_in_trouble_is_left_out),
 		cmocka_unit_test(session_outlives_its_device),
+		cmocka_unit_test(sessions_in_trouble_are_left_out),
 		cmocka_unit_test(taps_are_kept),
 	};
 
