@@ -12,6 +12,7 @@ from lib.one import One
 from lib.shell import need, out, wait_for
 from lib.tap import scenario
 from lib.traffic import MAGIC, Production, Rx, Tcpdump, digest, marked, send_gently, udp
+from scenarios.basic import tcp_transfer
 
 HERE, THERE = "10.99.0.1", "10.99.0.2"
 OUTER = 50
@@ -55,7 +56,7 @@ def write_pcap(path, frames):
             f.write(struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame)
 
 
-def tshark(frames, *fields):
+def tshark(frames, *fields, options=()):
     """What tshark makes of frames: for each where its inner Ethernet begins, and the fields."""
     fd, path = tempfile.mkstemp(suffix=".pcap")
     os.close(fd)
@@ -63,8 +64,8 @@ def tshark(frames, *fields):
     write_pcap(path, frames)
     wanted = ("frame.protocols", "_ws.malformed", "ip.checksum.status") + fields
     try:
-        text = out("tshark", "-n", "-r", path, "-o", "ip.check_checksum:TRUE", "-T", "fields",
-                   "-E", "separator=;", *[a for f in wanted for a in ("-e", f)])
+        text = out("tshark", "-n", "-r", path, "-T", "fields", "-E", "separator=;",
+                   *[a for o in ("ip.check_checksum:TRUE", *options) for a in ("-o", o)], *[a for f in wanted for a in ("-e", f)])
         raw = json.loads(out("tshark", "-n", "-r", path, "-T", "json", "-x", "--no-duplicate-keys",
                              "-j", "eth"))
     finally:
@@ -152,15 +153,15 @@ def exported(topo, name):
 
 
 def check_sums(topo, name):
-    """All that the session copied went to the collector, or is counted with its reason."""
+    """All that the session copied went to the collector, or is counted with its reason. What the pair
+    had no room for while its thread was kept from a CPU is the device's to count."""
+    host = topo.hosts[0]
+    device = f"svx{number_of(host, name)}"
+
     def closed():
-        host = topo.hosts[0]
-        port = exported(topo, name)
-        outer = next(p["counters"] for p in host.status()["ports"]
-                     if p["name"] == f"svx{number_of(host, name)}")
-        copied = session_counters(host, name)["copied"]
-        gone = sum(v for k, v in port.items() if k.startswith("export"))
-        return copied == gone + outer["xdp-lost"] or None
+        gone = sum(v for k, v in exported(topo, name).items() if k.startswith("export"))
+        stats = json.loads(host.net.out("ip", "-j", "-s", "link", "show", "dev", device))[0]["stats64"]
+        return session_counters(host, name)["copied"] == gone + stats["tx"]["dropped"]
     wait_for(f"the sums of {name} to close", closed, 3)
 
 
@@ -291,7 +292,7 @@ def refused(topo, what, *words, snap=None, to=VXLAN):
     wait_for("the host to be without errors", lambda: not host.status()["errors"], 20)
 
 
-@scenario("export: what cannot reach its collector is refused when it is made", Collector)
+@scenario("export: what cannot reach its collector is refused when it is made", Collector, ("xdp",))
 def refusals(topo):
     host = topo.hosts[0].net
     refused(topo, "no route", "no route", "10.98.0.1", to="vxlan:10.98.0.1")
@@ -338,6 +339,68 @@ def edge(topo):
         production.check("while the route turned")
     check_sums(topo, "m")
     return f"kept in {held}"
+
+
+def nice_of(name):
+    """Of the kernel's thread that does a device's receive work; None: there is none."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
+                if not f.read().startswith(f"napi/{name}-"):
+                    continue
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
+                return int(f.read().rpartition(")")[2].split()[16])
+        except OSError:
+            continue
+    return None
+
+
+@scenario("export: a pair that is deleted by hand is made again, and its work is nobody's burden", Collector)
+def deleted(topo):
+    host = topo.hosts[0]
+    topo.start("m", "--at", "entry", "--to", ERSPAN)
+    pair = number_of(host, "m")
+    wait_for("its receive work to be a thread of low weight", lambda: nice_of(f"svy{pair}") == 19, 5)
+    with Production(topo, rate=500) as production:
+        wait_for("copies", lambda: exported(topo, "m")["exported"] > 100, 5)
+        host.net.run("ip", "link", "del", f"svx{pair}")
+        wait_for("copies to flow again",
+                 lambda: (exported(topo, "m") or {"exported": 0})["exported"] > 100, 10)
+        sniffer = topo.sniff()
+        time.sleep(0.5)
+        packets = sniffer.stop()
+        production.check("while the pair was deleted")
+    decode(packets, "erspan")
+    check_sequence("after it was made again", packets)
+    wait_for("its receive work to be a thread again", lambda: nice_of(f"svy{pair}") == 19, 5)
+    need(not host.status()["errors"], f"errors: {host.status()['errors']}")
+
+
+@scenario("export: TCP of a VNode's own and through it comes in packets whose checksums hold", Collector)
+def tcp(topo):
+    left, right = topo.outside["left"], topo.outside["right"]
+    r1 = topo.hosts[0].vnode("A/r1")
+    topo.start("m", "--at", "r1:eth1", "--direction", "out", "--to", VXLAN)
+    sniffer = topo.sniff()
+    tcp_transfer(r1, right, ["10.3.0.100"], 400_000)
+    tcp_transfer(left, right, ["10.3.0.100", "fd00:3::100"], 400_000)
+    packets = sniffer.stop(1)
+    packets = [p for p in packets if is_tcp(p[OUTER:])]
+    need(max(map(len, packets)) == OUTER + 1514, f"longest packet: {max(map(len, packets))}")
+    rows = tshark(packets, "tcp.checksum.status", "tcp.len", options=("tcp.check_checksum:TRUE",))
+    for row in rows:
+        check_outer(row, "vxlan", True)
+    bad = [row for row in rows if row["tcp.checksum.status"] != "1"]
+    need(not bad, f"{len(bad)} of {len(rows)} with a wrong checksum: {bad[:2]}")
+    payload = sum(int(row["tcp.len"]) for row in rows)
+    need(payload >= 400_000, f"copies of {payload} bytes of 1,200,000")
+    check_sums(topo, "m")
+    return f"{len(rows)} packets"
+
+
+def is_tcp(frame):
+    return (frame[12:14], frame[23:24]) == (b"\x08\x00", b"\x06") or \
+        (frame[12:14], frame[20:21]) == (b"\x86\xdd", b"\x06")
 
 
 @scenario("export: a collector that comes back gets copies by itself", Collector)
