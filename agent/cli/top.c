@@ -14,6 +14,9 @@
 #define ROWS 30 /* of a table that is no screen */
 #define ROWS_JSON 200
 #define WAIT_MS 50
+/* From the top left corner, long lines cut; and back. */
+#define SCREEN_BEGIN "\033[H\033[J\033[?7l"
+#define SCREEN_END "\033[?7h"
 
 struct top {
 	struct sv_cli_tap tap;
@@ -101,7 +104,7 @@ static void print_table(const struct top *top, size_t active, double seconds, __
 	format_number(top->flows.now.packets / seconds, pps);
 	format_number(top->flows.now.bytes * 8 / seconds, bps);
 	printf("%ssession %s: %zu flows, %s packets/s, %s bit/s, %llu lost\n\n",
-	       top->screen ? "\033[H\033[J" : "", top->tap.session, active, pps, bps,
+	       top->screen ? SCREEN_BEGIN : "", top->tap.session, active, pps, bps,
 	       (unsigned long long)lost);
 	fflush(stdout);
 	sv_table_init(&table, columns);
@@ -110,8 +113,7 @@ static void print_table(const struct top *top, size_t active, double seconds, __
 	for (size_t i = 0; i < active && i < rows; i++)
 		print_row(&table, top, &top->flows.row[i], seconds);
 	sv_table_print(&table);
-	if (!top->screen)
-		printf("\n");
+	printf("%s", top->screen ? SCREEN_END : "\n");
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@
 #include <time.h>
 
 #include "loader/cleanup.h"
-#include "loader/tap.h"
+#include "loader/tap_internal.h"
 #include "maps/session.h"
 
 #define SESSION 7
@@ -236,6 +236,25 @@ static void test_record(void **state)
 	assert_in_range(item[0].wall_ns, clock_of(CLOCK_REALTIME) - (boot() - at) - 100000,
 			clock_of(CLOCK_REALTIME));
 	assert_int_equal(item[0].wall_ns - at, item[1].wall_ns - at);
+	sv_tap_close(tap);
+}
+
+/* The wall clock is stepped: for us as if our idea of it had been. */
+static void test_step(void **state)
+{
+	struct sv_tap *tap = open_tap();
+	struct sv_tap_item item[4];
+	__s64 off;
+
+	(void)state;
+	put(0, boot(), 11, 60, 1);
+	assert_int_equal(sv_tap_read(tap, item, 4, TIMEOUT, &err), 1);
+	tap->wall_offset -= 5000000000;
+	usleep(20000);
+	put(0, boot(), 11, 60, 2);
+	assert_int_equal(sv_tap_read(tap, item, 4, TIMEOUT, &err), 1);
+	off = clock_of(CLOCK_REALTIME) - boot() - (item[0].wall_ns - item[0].rec->at_ns);
+	assert_in_range(off + 50000, 0, 100000);
 	sv_tap_close(tap);
 }
 
@@ -535,11 +554,11 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_record),  TEST(test_wrap),	 TEST(test_overflow),
-		TEST(test_merge),   TEST(test_late),	 TEST(test_one_reader),
-		TEST(test_stopped), TEST(test_replaced), TEST(test_gone_quietly),
-		TEST(test_refused), TEST(test_garbage),	 TEST(test_points),
-		TEST(test_race),
+		TEST(test_record),	 TEST(test_step),    TEST(test_wrap),
+		TEST(test_overflow),	 TEST(test_merge),   TEST(test_late),
+		TEST(test_one_reader),	 TEST(test_stopped), TEST(test_replaced),
+		TEST(test_gone_quietly), TEST(test_refused), TEST(test_garbage),
+		TEST(test_points),	 TEST(test_race),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
