@@ -88,6 +88,7 @@ static const char *const filter_cases[] = {
 	"ether[ip[2:2]:4] != 0",
 	"ether[ether[23]:2] = ether[24:2]",
 	"ip[ip[3]] = 0 or ip[0xfffffff0 + ip[0]] = 5",
+	"ip[ip[0] - 0x50] != 0x77", /* X + k wraps: beyond the frame */
 	"tcp[((tcp[12] & 0xf0) >> 2):4] != 0",
 	"ether[ether[15] - 184 + 10:4] != 7",
 	/* arithmetic */

@@ -539,6 +539,18 @@ static void test_digest(void **state)
 	assert_true(sv_filter_digest(a) != sv_filter_digest(d));
 }
 
+static int load_raw(enum sv_filter_hook hook, const struct sv_cbpf_prog *set, size_t n)
+{
+	struct sv_filter_code code;
+	int fd;
+
+	assert_false(sv_filter_emit(&code, hook, set, n, lab.scratch, lab.progs[hook], NULL));
+	fd = flab_load_insns(hook, code.insn, code.n, NULL, 0);
+	free(code.insn);
+	assert_true(fd >= 0);
+	return fd;
+}
+
 /* A, X and M[] begin as 0, in the first filter of a set and after others. */
 static void test_state(void **state)
 {
@@ -559,24 +571,105 @@ static void test_state(void **state)
 					    { 7, (void *)clean } };
 	static uint8_t bytes[FLAB_FRAME_MAX];
 	struct flab_view v = { .bytes = bytes };
-	struct sv_filter_code code;
 	uint32_t got;
 
 	(void)state;
 	v.cap = v.len = ff_build(bytes, &ff_table[0]);
 	for (int hook = 0; hook < 2; hook++) {
-		int fd;
+		int fd = load_raw(hook, set, 4);
 
-		assert_false(
-			sv_filter_emit(&code, hook, set, 4, lab.scratch, lab.progs[hook], NULL));
-		fd = flab_load_insns(hook, code.insn, code.n, NULL, 0);
-		free(code.insn);
-		assert_true(fd >= 0);
 		for (int i = 0; i < 2; i++) {
 			flab_run(&lab, hook == SV_FILTER_XDP ? FLAB_XDP : FLAB_TC, fd, &v, &got);
 			assert_int_equal(got, 0x5);
 		}
 		close(fd);
+	}
+}
+
+static void be32(uint8_t *at, uint32_t value)
+{
+	value = htonl(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+/* A operation X, and four things done with the result. */
+struct operation {
+	struct sv_cbpf insn[SV_SESSION_BITS][6];
+	struct sv_cbpf_prog ref[SV_SESSION_BITS];
+	int prog[2];
+};
+
+static void operation_open(struct operation *o, uint16_t op)
+{
+	static const struct sv_cbpf tail[SV_SESSION_BITS] = {
+		{ BPF_ALU | BPF_ADD | BPF_K, 0, 0, 0 },
+		{ BPF_ALU | BPF_AND | BPF_K, 0, 0, 0x80000001 },
+		{ BPF_ALU | BPF_MOD | BPF_K, 0, 0, 7 },
+		{ BPF_ALU | BPF_DIV | BPF_X, 0, 0, 0 },
+	};
+	struct sv_cbpf_prog set[SV_SESSION_BITS];
+
+	for (int i = 0; i < SV_SESSION_BITS; i++) {
+		const struct sv_cbpf code[6] = {
+			{ BPF_LD | BPF_W | BPF_ABS, 0, 0, 18 },
+			{ BPF_MISC | BPF_TAX, 0, 0, 0 },
+			{ BPF_LD | BPF_W | BPF_ABS, 0, 0, 14 },
+			{ BPF_ALU | op, 0, 0, 0 },
+			tail[i],
+			{ BPF_RET | BPF_A, 0, 0, 0 },
+		};
+
+		memcpy(o->insn[i], code, sizeof(code));
+		set[i] = (struct sv_cbpf_prog){ 6, o->insn[i] };
+		o->ref[i] = flab_reference(o->insn[i], 6);
+	}
+	for (int hook = 0; hook < 2; hook++)
+		o->prog[hook] = load_raw(hook, set, SV_SESSION_BITS);
+}
+
+static void operation_close(struct operation *o)
+{
+	for (int i = 0; i < SV_SESSION_BITS; i++)
+		free(o->ref[i].insn);
+	close(o->prog[0]);
+	close(o->prog[1]);
+}
+
+static void operation_try(const struct operation *o, uint32_t a, uint32_t x)
+{
+	uint8_t bytes[60] = {};
+	struct flab_view v = { bytes, sizeof(bytes), sizeof(bytes) };
+	uint32_t want = 0, got;
+
+	be32(bytes + 14, a);
+	be32(bytes + 18, x);
+	for (int i = 0; i < SV_SESSION_BITS; i++)
+		want |= flab_expected(&o->ref[i], &v) << i;
+	for (int way = 0; way < FLAB__WAYS; way++) {
+		if (flab_run(&lab, way, o->prog[flab_hook(way)], &v, &got) && got != want)
+			fail_msg("%s, code %#x, A %#x, X %#x: mask %#x, libpcap says %#x",
+				 flab_way_name[way], o->insn[0][3].code, a, x, got, want);
+	}
+}
+
+/* Every operation with operands at the edges. */
+static void test_arithmetic(void **state)
+{
+	static const uint16_t op[] = { BPF_ADD | BPF_X, BPF_SUB | BPF_X, BPF_MUL | BPF_X,
+				       BPF_DIV | BPF_X, BPF_MOD | BPF_X, BPF_OR | BPF_X,
+				       BPF_AND | BPF_X, BPF_XOR | BPF_X, BPF_LSH | BPF_X,
+				       BPF_RSH | BPF_X, BPF_NEG };
+	static const uint32_t edge[] = { 0,  1,	 2,	 7,	     31,	 32,
+					 33, 64, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff };
+	const size_t n = sizeof(edge) / sizeof(edge[0]);
+	struct operation o;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(op) / sizeof(op[0]); i++) {
+		operation_open(&o, op[i]);
+		for (size_t k = 0; k < n * n; k++)
+			operation_try(&o, edge[k / n], edge[k % n]);
+		operation_close(&o);
 	}
 }
 
@@ -644,12 +737,13 @@ static int group_teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),	  cmocka_unit_test(test_digest),
-		cmocka_unit_test(test_sets),	  cmocka_unit_test(test_no_stage),
-		cmocka_unit_test(test_array),	  cmocka_unit_test(test_long),
-		cmocka_unit_test(test_state),	  cmocka_unit_test(test_invalid),
-		cmocka_unit_test(test_frames),	  cmocka_unit_test(test_captures),
-		cmocka_unit_test(test_nonlinear), cmocka_unit_test(test_fuzz),
+		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_sets),	 cmocka_unit_test(test_no_stage),
+		cmocka_unit_test(test_array),	 cmocka_unit_test(test_long),
+		cmocka_unit_test(test_state),	 cmocka_unit_test(test_arithmetic),
+		cmocka_unit_test(test_invalid),	 cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_captures), cmocka_unit_test(test_nonlinear),
+		cmocka_unit_test(test_fuzz),
 	};
 
 	return cmocka_run_group_tests_name("filters", tests, group_setup, group_teardown);
