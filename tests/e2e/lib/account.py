@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Do the sums close? The kinds of every counter are read from maps/reason.h, the one list."""
+import json
 import re
 import time
 
@@ -120,3 +121,16 @@ def session_counters(host, name):
         if row["name"] == name:
             return {k: packets(row["counters"], k) for k in SESSION_KINDS}
     raise Fail(f"{host.name} has no session {name}")
+
+
+def device_lost(host, port, session):
+    """Copies that a session's own device lost after they were handed to it. What it refused at TC is
+    the session's shed-tx; by XDP the tracepoint must have counted the same."""
+    stats = json.loads(host.net.out("ip", "-j", "-s", "link", "show", "dev", port))[0]["stats64"]
+    lost = stats["tx"]["dropped"] - session_counters(host, session)["shed-tx"]
+    row = next((r for r in host.status()["ports"] if r["name"] == port), None)
+    if row is None:
+        raise Fail(f"{host.name} has no port {port}")
+    by_xdp = packets(row["counters"], "xdp-lost")
+    need(by_xdp in (0, lost), f"{port} dropped {lost}, its counter says {by_xdp}")
+    return lost

@@ -58,7 +58,8 @@ def cpu_number(n):
 
 
 class Tx:
-    """txgen, running. Frames are bytes; several are sent in turn."""
+    """txgen, running. Frames are bytes; several are sent in turn. `fifo` holds a rate whatever else runs;
+    who takes all of the CPU for it is stopped for a twentieth of each second."""
 
     def __init__(self, net, dev, frames, rate=1000, count=0, seconds=0, fifo=False,
                  cpu=None):
