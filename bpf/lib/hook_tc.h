@@ -15,4 +15,11 @@ static __always_inline long sv_ctx_load(struct __sk_buff *skb, __u32 off, void *
 	return bpf_skb_load_bytes(skb, off, to, n);
 }
 
+static __always_inline long sv_ctx_load_head(struct __sk_buff *skb, __u32 off, void *to, __u32 n,
+					     __u32 max)
+{
+	(void)max;
+	return bpf_skb_load_bytes(skb, off, to, n);
+}
+
 #endif

@@ -6,6 +6,7 @@
 #include "maps/filter.h"
 
 #define SV_VIEW_HEAD 16 /* both addresses and one tag */
+#define SV_VIEW_CUT 4
 
 /* 1 … max, for the verifier: it forgets what it learned of a copy of n. */
 static __always_inline __u32 sv_view_bound(__u32 n, const __u32 max)
@@ -31,7 +32,7 @@ static __always_inline long sv_view_head(SV_CTX *ctx, const struct sv_view *v, v
 				sv_view_bound(n - SV_VIEW_HEAD, max - SV_VIEW_HEAD)))
 			return -1;
 	} else {
-		if (sv_ctx_load(ctx, v->cut, to, sv_view_bound(n, max)))
+		if (sv_ctx_load_head(ctx, v->cut ? SV_VIEW_CUT : 0, to, sv_view_bound(n, max), max))
 			return -1;
 		if (!v->cut)
 			return 0;
