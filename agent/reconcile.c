@@ -88,6 +88,15 @@ static void report_missing(struct agent *agent)
 			 sv_names_get(&agent->names, agent->desired.port[i].name));
 		sv_report_error(agent, text);
 	}
+	for (size_t i = 0; i < agent->desired.n_session; i++) {
+		const struct sv_host_session *session = &agent->desired.session[i];
+
+		if (!session->missing || session->val.kind != SV_SESSION_RING)
+			continue;
+		snprintf(text, sizeof(text), "session %s: all %u sets of rings are taken",
+			 session->name, SV_TAP_MAX);
+		sv_report_error(agent, text);
+	}
 }
 
 static int attempt(struct agent *agent, struct sv_trouble *trouble, struct sv_err *err)

@@ -27,9 +27,11 @@ static bool keeps_tag(const struct sv_attach_plan *a)
 	return true;
 }
 
+/* Every way out is a destination of the flood with all sessions. */
+_Static_assert(SV_DEST_MAX <= SV_EXIT_MAX, "a row of sv_port holds an attachment's ways out");
+
 /* `nth` tells apart ways of leaving by the same device. */
-static int exit_of(const struct sv_compile *c, struct sv_attach_plan *a, struct sv_exit way,
-		   uint8_t *nth)
+static int exit_of(struct sv_attach_plan *a, struct sv_exit way, uint8_t *nth)
 {
 	struct sv_attach_spec *spec = &a->out->spec;
 
@@ -41,11 +43,6 @@ static int exit_of(const struct sv_compile *c, struct sv_attach_plan *a, struct 
 			return 0;
 		way.nth++;
 	}
-	if (spec->n_port == SV_EXIT_MAX)
-		return sv_err_set(c->err, -ENOSPC,
-				  "%s: frames of %s.%s from %s have more than %u ways out",
-				  c->net->host[c->host].name, a->out->vnet, a->out->segment,
-				  sv_names_get(c->names, spec->key.ifindex), SV_EXIT_MAX);
 	if (!sv_grow(&spec->port, &spec->n_port, sizeof(*spec->port)))
 		return -ENOMEM;
 	spec->port[spec->n_port - 1] = way;
@@ -73,7 +70,7 @@ static struct sv_exit tapped_exit(const struct sv_tapped *tapped)
 				 .arg = tapped->session->snap };
 }
 
-static int add_exits(const struct sv_compile *c, struct sv_attach_plan *a, bool keep)
+static int add_exits(struct sv_attach_plan *a, bool keep)
 {
 	uint8_t nth;
 	int rc = 0;
@@ -84,13 +81,13 @@ static int add_exits(const struct sv_compile *c, struct sv_attach_plan *a, bool 
 
 			if (m == a->view[v].own || member->role == SV_ROLE_VNODE)
 				continue;
-			rc = exit_of(c, a, member_exit(member, keep), &nth);
+			rc = exit_of(a, member_exit(member, keep), &nth);
 			if (rc)
 				return rc;
 		}
 	for (size_t s = 0; !rc && s < a->out->spec.val.bits; s++)
 		if (a->tapped[s].session->snap)
-			rc = exit_of(c, a, tapped_exit(&a->tapped[s]), &nth);
+			rc = exit_of(a, tapped_exit(&a->tapped[s]), &nth);
 	return rc;
 }
 
@@ -119,7 +116,7 @@ static int add_member(const struct sv_compile *c, struct sv_attach_plan *a, stru
 	int rc = 0;
 
 	if (member->role != SV_ROLE_VNODE) {
-		rc = exit_of(c, a, member_exit(member, keep), &dest.nth);
+		rc = exit_of(a, member_exit(member, keep), &dest.nth);
 		dest.flags = SV_DEST_GUARDED;
 	}
 	return rc ?: add_dest(c, a, fan, dest);
@@ -134,7 +131,7 @@ static int add_tapped(const struct sv_compile *c, struct sv_attach_plan *a, stru
 	int rc = 0;
 
 	if (tapped->session->snap) {
-		rc = exit_of(c, a, tapped_exit(tapped), &dest.nth);
+		rc = exit_of(a, tapped_exit(tapped), &dest.nth);
 		dest.flags = SV_DEST_GUARDED;
 	}
 	return rc ?: add_dest(c, a, fan, dest);
@@ -302,7 +299,7 @@ static int build(const struct sv_compile *c, struct sv_attach_plan *a)
 		val->flags |= SV_ATTACH_XDP;
 	if (own_member(&a->view[0])->vlan && !keep)
 		val->flags |= SV_ATTACH_POP;
-	rc = add_exits(c, a, keep);
+	rc = add_exits(a, keep);
 	if (!rc)
 		rc = fill_fans(c, a, keep);
 	if (rc)

@@ -57,7 +57,8 @@ struct sv_host_session {
 	/* Name for ifindex. `up` of a device is the watcher's and not compared; `tap` is chosen by
 	 * sv_host_resolve(). */
 	struct sv_session val;
-	/* desired, by sv_host_resolve(): its device is. What there is of it stays, and is shed. */
+	/* desired, by sv_host_resolve(): its device is, or no rings are free. What there is of it
+	 * stays, and is shed. */
 	bool missing;
 	char name[SV_NAME];
 };

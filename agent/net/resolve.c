@@ -195,9 +195,9 @@ static const struct sv_session *ring_of(const struct sv_host_state *state, uint1
 	return NULL;
 }
 
-/* A session keeps its rings, and none gets those of another that is still there. */
-static int set_taps(struct sv_host_state *desired, const struct sv_host_state *actual,
-		    struct sv_err *err)
+/* A session keeps its rings, and none gets those of another that is still there: when all are
+ * taken, it is `missing` until they have gone. */
+static void set_taps(struct sv_host_state *desired, const struct sv_host_state *actual)
 {
 	bool taken[SV_TAP_MAX] = { false };
 	uint16_t tap = 0;
@@ -207,20 +207,17 @@ static int set_taps(struct sv_host_state *desired, const struct sv_host_state *a
 		    actual->session[s].val.tap < SV_TAP_MAX)
 			taken[actual->session[s].val.tap] = true;
 	for (size_t s = 0; s < desired->n_session; s++) {
-		struct sv_session *val = &desired->session[s].val;
-		const struct sv_session *old = ring_of(actual, desired->session[s].number);
+		struct sv_host_session *session = &desired->session[s];
+		const struct sv_session *old = ring_of(actual, session->number);
 
-		if (val->kind != SV_SESSION_RING)
+		if (session->val.kind != SV_SESSION_RING)
 			continue;
 		while (!old && tap < SV_TAP_MAX && taken[tap])
 			tap++;
-		if (!old && tap == SV_TAP_MAX)
-			return sv_err_set(err, -ENOSPC,
-					  "session %s: all %u sets of rings are taken",
-					  desired->session[s].name, SV_TAP_MAX);
-		val->tap = old ? old->tap : tap++;
+		session->missing = !old && tap == SV_TAP_MAX;
+		if (!session->missing)
+			session->val.tap = old ? old->tap : tap++;
 	}
-	return 0;
 }
 
 /* Without its edge a GATED attachment keeps edge 0: nothing was learned there, nothing is asked. */
@@ -248,7 +245,9 @@ int sv_host_resolve(struct sv_host_state *desired, const struct sv_host_state *a
 	find_missing(desired, actual);
 	keep_ids(desired, actual, taken);
 	rc = new_ids(desired, taken, err);
-	if (!rc)
-		set_edges(desired);
-	return rc ?: set_taps(desired, actual, err);
+	if (rc)
+		return rc;
+	set_edges(desired);
+	set_taps(desired, actual);
+	return 0;
 }
