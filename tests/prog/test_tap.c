@@ -137,7 +137,7 @@ static int setup(void **state)
 
 	(void)state;
 	setrlimit(RLIMIT_MEMLOCK, &all);
-	snprintf(PIN, sizeof(PIN), "/sys/fs/bpf/svta-%d", getpid());
+	snprintf(PIN, sizeof(PIN), "/sys/fs/bpf/svnet-test-tap-%d", getpid());
 	snprintf(path, sizeof(path), "%s/maps", PIN);
 	assert_int_equal(mkdir(PIN, 0700), 0);
 	assert_int_equal(mkdir(path, 0700), 0);
@@ -454,7 +454,7 @@ static void test_refused(void **state)
 	__u32 key = 0, schema = SV_SCHEMA + 1;
 
 	(void)state;
-	assert_int_equal(sv_tap_open(&tap, "/sys/fs/bpf/svta-none", SESSION, &err), -ENOENT);
+	assert_int_equal(sv_tap_open(&tap, "/sys/fs/bpf/svnet-test-none", SESSION, &err), -ENOENT);
 	assert_int_equal(sv_tap_open(&tap, PIN, SESSION + 1, &err), -ENOENT);
 	set_session(&device);
 	assert_int_equal(sv_tap_open(&tap, PIN, SESSION, &err), -ENOENT);

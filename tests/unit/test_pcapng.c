@@ -41,7 +41,7 @@ static char *path_of(const char *name)
 static int make_dir(void **state)
 {
 	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/svta-unit-XXXXXX");
+	snprintf(dir, sizeof(dir), "/tmp/svnet-unit-XXXXXX");
 	return mkdtemp(dir) ? 0 : -1;
 }
 
