@@ -229,8 +229,6 @@ int sv_tap_open(struct sv_tap **out, const char *pin, __u16 number, struct sv_er
 
 void sv_tap_close(struct sv_tap *tap)
 {
-	int *fds[] = { &tap->rings_fd, &tap->points_fd, &tap->lock };
-
 	if (!tap)
 		return;
 	for (size_t i = 0; i < tap->n; i++)
@@ -238,8 +236,9 @@ void sv_tap_close(struct sv_tap *tap)
 	if (tap->ctl_map)
 		munmap(tap->ctl_map, CTL_BYTES);
 	sv_tap_point_fini(tap);
-	for (int i = 0; i < 3; i++)
-		sv_cleanup_fd(fds[i]);
+	sv_cleanup_fd(&tap->rings_fd);
+	sv_cleanup_fd(&tap->points_fd);
+	sv_cleanup_fd(&tap->lock); /* last: from now on somebody else may read */
 	free(tap->ring);
 	free(tap);
 }
