@@ -271,7 +271,7 @@ def agent_away(topo):
         packets = sniffer.stop()
         sent = production.check("beside a session with a collector")
     check_sequence("with the agent away", packets)
-    need(len(packets) > 4000, f"{sent} sent, only {len(packets)} copies came")
+    need(len(packets) > 1000, f"{sent} sent, only {len(packets)} copies came")
     check_sums(topo, "all")
     return f"{len(packets)} copies in sequence beside {sent} frames"
 
@@ -303,7 +303,10 @@ def refusals(topo):
     refused(topo, "a snap length too long", "1501", "1500", "--snap 1464", snap=1465)
     topo.start("fits", "--at", "entry", "--snap", 1464, "--to", VXLAN)
     topo.hosts[0].svnet("monitor", "stop", "fits")
+    topo.hosts[0].try_svnet("monitor", "start", "waits", "--of", "A", "--at", "entry", "--to", VXLAN)
     host.run("ip", "link", "set", "mg0", "mtu", "1600")
+    wait_for("what was refused to begin by itself", lambda: exported(topo, "waits"), 40)
+    topo.hosts[0].svnet("monitor", "stop", "waits")
     host.run("ip", "address", "add", "10.77.0.1/24", "dev", "e1")
     refused(topo, "an edge", "10.77.0.9", "e1", "edge", to="vxlan:10.77.0.9")
     host.run("ip", "link", "add", "mv0", "link", "e1", "type", "macvlan")
@@ -331,10 +334,10 @@ def edge(topo):
         need(not [f for f in escaped if f[12:14] == b"\x08\x00"],
              f"{len(escaped)} packets to the collector left by the edge")
         held = {k: kept[k] - before[k] for k in ("export-edge", "export-route")}
-        need(held["export-edge"] > 0 and sum(held.values()) > 500, f"kept in: {held}")
+        need(held["export-edge"] > 0 and sum(held.values()) > 100, f"kept in: {held}")
         sniffer = topo.sniff()
         wait_for("copies to flow again",
-                 lambda: exported(topo, "m")["exported"] > kept["exported"] + 200, 5)
+                 lambda: exported(topo, "m")["exported"] > kept["exported"] + 100, 10)
         need(sniffer.stop(), "nothing came to the collector")
         production.check("while the route turned")
     check_sums(topo, "m")
@@ -374,6 +377,11 @@ def deleted(topo):
     check_sequence("after it was made again", packets)
     wait_for("its receive work to be a thread again", lambda: nice_of(f"svy{pair}") == 19, 5)
     need(not host.status()["errors"], f"errors: {host.status()['errors']}")
+    done = host.purge()
+    need(done.returncode == 0, f"purge: {done.stderr}")
+    need("svx" not in host.net.out("ip", "-br", "link"), "the pair outlives the host's purge")
+    host.start()
+    wait_for("the pair to be made after the host was", lambda: exported(topo, "m"), 20)
 
 
 @scenario("export: TCP of a VNode's own and through it comes in packets whose checksums hold", Collector)
@@ -410,7 +418,7 @@ def comes_back(topo):
     host.run("ip", "neigh", "flush", "dev", "mg0")
     topo.start("m", "--at", "entry", "--to", VXLAN)
     with Production(topo, rate=500) as production:
-        wait_for("copies without a next hop", lambda: exported(topo, "m")["export-neigh"] > 500, 10)
+        wait_for("copies without a next hop", lambda: exported(topo, "m")["export-neigh"] > 100, 10)
         need(exported(topo, "m")["exported"] == 0, "copies were sent to nobody")
         sniffer = topo.sniff()
         collector.run("ip", "address", "add", f"{THERE}/24", "dev", "c0")
