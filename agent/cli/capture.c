@@ -251,7 +251,6 @@ static int run(struct sv_cli *cli, struct capture *c)
 
 	c->file.session = c->tap.session;
 	c->file.host = sv_obj_string(c->tap.answer, "host");
-	c->file.filter = sv_obj_string(c->tap.answer, "filter");
 	c->pipe = !strcmp(c->file.options.path, "-");
 	rc = sv_sink_open(&c->sink, c->file.options.path,
 			  c->file.options.rotate_bytes || c->file.options.rotate_ns,

@@ -26,7 +26,7 @@ struct sv_capture_face {
 struct sv_capture_file {
 	struct sv_sink *sink;
 	struct sv_capture_options options;
-	const char *session, *host, *filter; /* for the interfaces' descriptions; may be NULL */
+	const char *session, *host; /* for the interfaces' descriptions; may be NULL */
 
 	struct sv_capture_face *face; /* by interface number */
 	size_t n_face;

@@ -68,7 +68,6 @@ static int put_face(struct sv_capture_file *file, const struct sv_point *point)
 	const struct sv_pcapng_interface interface = {
 		.name = name,
 		.description = description,
-		.filter = file->filter,
 		.snap = SV_TAP_CAP_MAX,
 	};
 

@@ -19,8 +19,6 @@ enum {
 	IF_NAME = 2,
 	IF_DESCRIPTION = 3,
 	IF_TSRESOL = 9,
-	IF_FILTER = 11,
-	IF_OS = 12,
 	EPB_FLAGS = 2,
 	ISB_STARTTIME = 2,
 	ISB_ENDTIME = 3,
@@ -115,19 +113,6 @@ size_t sv_pcapng_section(uint8_t *out, const char *hardware, const char *os, con
 	return end(out, put_option(p, OPT_END, "", 0));
 }
 
-/* A filter's first byte says which kind it is. */
-static uint8_t *put_filter(uint8_t *p, const char *filter)
-{
-	char value[1 + SV_PCAPNG_TEXT_MAX] = { 0 };
-	size_t len;
-
-	if (!filter || !*filter)
-		return p;
-	len = text_len(filter, SV_PCAPNG_TEXT_MAX);
-	memcpy(value + 1, filter, len);
-	return put_option(p, IF_FILTER, value, 1 + len);
-}
-
 size_t sv_pcapng_interface(uint8_t *out, const struct sv_pcapng_interface *interface)
 {
 	uint8_t *p = put16(put16(begin(out, INTERFACE), LINKTYPE_ETHERNET), 0);
@@ -137,8 +122,6 @@ size_t sv_pcapng_interface(uint8_t *out, const struct sv_pcapng_interface *inter
 	p = put_text(p, IF_NAME, interface->name);
 	p = put_text(p, IF_DESCRIPTION, interface->description);
 	p = put_option(p, IF_TSRESOL, &nanoseconds, 1);
-	p = put_filter(p, interface->filter);
-	p = put_text(p, IF_OS, interface->os);
 	return end(out, put_option(p, OPT_END, "", 0));
 }
 

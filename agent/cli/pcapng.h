@@ -19,8 +19,6 @@ size_t sv_pcapng_section(uint8_t *out, const char *hardware, const char *os, con
 /* An interface; the first of a section is number 0. Ethernet, nanoseconds. */
 struct sv_pcapng_interface {
 	const char *name, *description;
-	const char *filter; /* pcap-filter expression, or NULL */
-	const char *os;
 	uint32_t snap;
 };
 size_t sv_pcapng_interface(uint8_t *out, const struct sv_pcapng_interface *interface);

@@ -136,10 +136,7 @@ static void test_packets_fit(void **state)
 
 static void test_long_texts(void **state)
 {
-	struct sv_pcapng_interface interface = { .name = long_text(),
-						 .description = long_text(),
-						 .filter = long_text(),
-						 .os = long_text() };
+	struct sv_pcapng_interface interface = { .name = long_text(), .description = long_text() };
 	struct sv_pcapng_statistics statistics = { .comment = long_text() };
 	uint8_t *block = malloc(SV_PCAPNG_BLOCK_MAX);
 
@@ -221,7 +218,7 @@ static void end(struct sv_capture_file *file, uint64_t lost, struct sv_sink_resu
 
 static void test_read_back(void **state)
 {
-	struct sv_capture_file file = { .session = "voip", .host = "h3", .filter = "udp" };
+	struct sv_capture_file file = { .session = "voip", .host = "h3" };
 	const struct sv_point *known[] = { &exit_out, &exit_in };
 	struct sv_sink_result result;
 	const char *text;
@@ -257,7 +254,6 @@ static void test_read_back(void **state)
 	assert_non_null(strstr(text,
 			       "VNet A, VNode r3, interface eth1, at exit, sent by the VNode; "
 			       "session voip on host h3\n"));
-	assert_non_null(strstr(text, "Filter string = udp\n"));
 	assert_non_null(strstr(text, "Number of stat entries = 1\n"));
 	assert_non_null(strstr(text, "Time precision = nanoseconds (9)\n"));
 }
