@@ -309,10 +309,16 @@ static bool valid(const struct sv_cbpf_prog *prog)
 
 /* ---- the program ---------------------------------------------------------------------------- */
 
-/* r9 = the view; returns the jump of a look-up that failed, which it cannot. */
-static __u32 emit_entry(struct sv_emit *e, int scratch, __u32 always)
+static void emit_drop(struct sv_emit *e)
 {
-	__u32 lost;
+	sv_emit_mov_imm(e, BPF_REG_0, e->hook == SV_FILTER_XDP ? XDP_DROP : TC_ACT_SHOT);
+	sv_emit(e, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+}
+
+/* r9 = the view. There always is one; the verifier wants to see what happens otherwise. */
+static void emit_entry(struct sv_emit *e, int scratch, __u32 always)
+{
+	__u32 found;
 
 	sv_emit_mov(e, SV_REG_CTX, BPF_REG_1);
 	sv_emit(e, BPF_ST | BPF_MEM | BPF_W, BPF_REG_10, 0, SV_STACK_KEY, 0);
@@ -320,22 +326,21 @@ static __u32 emit_entry(struct sv_emit *e, int scratch, __u32 always)
 	sv_emit_add_imm(e, BPF_REG_2, SV_STACK_KEY);
 	sv_emit_ld_fd(e, BPF_REG_1, scratch);
 	sv_emit(e, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem);
-	lost = sv_emit_open(e, BPF_JMP | BPF_JEQ | BPF_K, BPF_REG_0, 0);
+	found = sv_emit_open(e, BPF_JMP | BPF_JNE | BPF_K, BPF_REG_0, 0);
+	emit_drop(e);
+	sv_emit_close(e, found);
 	sv_emit_mov(e, SV_REG_VIEW, BPF_REG_0);
 	sv_emit(e, BPF_ST | BPF_MEM | BPF_W, SV_REG_VIEW, 0, offsetof(struct sv_view, matched),
 		always);
-	return lost;
 }
 
-static void emit_exit(struct sv_emit *e, int prog_array, __u32 lost)
+static void emit_exit(struct sv_emit *e, int prog_array)
 {
 	sv_emit_mov(e, BPF_REG_1, SV_REG_CTX);
 	sv_emit_ld_fd(e, BPF_REG_2, prog_array);
 	sv_emit_mov_imm(e, BPF_REG_3, 0);
 	sv_emit(e, BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_tail_call);
-	sv_emit_close(e, lost);
-	sv_emit_mov_imm(e, BPF_REG_0, e->hook == SV_FILTER_XDP ? XDP_DROP : TC_ACT_SHOT);
-	sv_emit(e, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	emit_drop(e);
 }
 
 static __u32 always_mask(const struct sv_cbpf_prog *progs, size_t n)
@@ -352,15 +357,15 @@ int sv_filter_emit(struct sv_filter_code *code, enum sv_filter_hook hook,
 		   struct sv_err *err)
 {
 	struct sv_emit e = { .hook = hook };
-	__u32 lost = emit_entry(&e, scratch, always_mask(progs, n));
 
+	emit_entry(&e, scratch, always_mask(progs, n));
 	for (size_t i = 0; i < n && !e.rc; i++) {
 		if (!valid(&progs[i]))
 			e.rc = -EINVAL;
 		else if (progs[i].n)
 			emit_expression(&e, &progs[i], i);
 	}
-	emit_exit(&e, prog_array, lost);
+	emit_exit(&e, prog_array);
 	free(e.fix);
 	if (!e.rc) {
 		*code = e.code;

@@ -114,8 +114,12 @@ __u32 sv_emit_open(struct sv_emit *e, __u8 code, __u8 dst, __s32 imm)
 
 void sv_emit_close(struct sv_emit *e, __u32 jump)
 {
+	size_t off = e->code.n - jump - 1;
+
+	if (!e->rc && off > INT16_MAX)
+		e->rc = -E2BIG;
 	if (!e->rc)
-		e->code.insn[jump].off = e->code.n - jump - 1;
+		e->code.insn[jump].off = off;
 }
 
 void sv_emit_here(struct sv_emit *e, __u32 target)

@@ -12,6 +12,8 @@
 /* What libpcap takes for "the whole packet"; a return value, never a bound. */
 #define SNAPLEN 262144
 #define TEXT_MAX 4096
+/* libpcap's optimiser takes cubic time: up to here less than half a second. */
+#define PLAIN_MAX 6000
 
 /* From here on an offset is not one of the packet: the kernel's extensions for its own captures. */
 #define OFFSET_META 0x80000000U
@@ -42,6 +44,14 @@ static int check_insn(const struct bpf_insn *insn, struct sv_err *err)
 	return 0;
 }
 
+static int too_long(__u32 steps, __u32 most, struct sv_err *err)
+{
+	return sv_err_set(err, -EINVAL,
+			  "it is too long: %u steps, at most %u; use nets and ranges, or several "
+			  "sessions",
+			  steps, most);
+}
+
 static int take(struct sv_cbpf_prog *prog, const struct bpf_program *from, struct sv_err *err)
 {
 	_Static_assert(sizeof(struct sv_cbpf) == sizeof(struct bpf_insn), "one layout");
@@ -49,10 +59,7 @@ static int take(struct sv_cbpf_prog *prog, const struct bpf_program *from, struc
 	int rc;
 
 	if (from->bf_len > SV_CBPF_MAX)
-		return sv_err_set(err, -EINVAL,
-				  "it is too long: %u steps, at most %d; use nets and ranges, or "
-				  "several sessions",
-				  from->bf_len, SV_CBPF_MAX);
+		return too_long(from->bf_len, SV_CBPF_MAX, err);
 	for (__u32 i = 0; i < from->bf_len; i++) {
 		rc = check_insn(&from->bf_insns[i], err);
 		if (rc)
@@ -64,6 +71,14 @@ static int take(struct sv_cbpf_prog *prog, const struct bpf_program *from, struc
 	memcpy(insn, from->bf_insns, from->bf_len * sizeof(*insn));
 	prog->n = from->bf_len;
 	prog->insn = TAKE_PTR(insn);
+	return 0;
+}
+
+static int compile(pcap_t *pcap, const char *expression, bool optimise, struct bpf_program *out,
+		   struct sv_err *err)
+{
+	if (pcap_compile(pcap, out, expression, optimise, PCAP_NETMASK_UNKNOWN))
+		return sv_err_set(err, -EINVAL, "%s", pcap_geterr(pcap));
 	return 0;
 }
 
@@ -85,8 +100,16 @@ int sv_filter_parse(struct sv_cbpf_prog *prog, const char *expression, struct sv
 	pcap = pcap_open_dead(DLT_EN10MB, SNAPLEN);
 	if (!pcap)
 		return sv_err_set(err, -ENOMEM, "no memory for libpcap");
-	if (pcap_compile(pcap, &compiled, expression, 1, PCAP_NETMASK_UNKNOWN))
-		return sv_err_set(err, -EINVAL, "%s", pcap_geterr(pcap));
+	rc = compile(pcap, expression, false, &compiled, err);
+	if (rc)
+		return rc;
+	if (compiled.bf_len > PLAIN_MAX)
+		rc = too_long(compiled.bf_len, PLAIN_MAX, err);
+	pcap_freecode(&compiled);
+	if (!rc)
+		rc = compile(pcap, expression, true, &compiled, err);
+	if (rc)
+		return rc;
 	rc = take(prog, &compiled, err);
 	pcap_freecode(&compiled);
 	return rc;
