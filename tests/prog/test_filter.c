@@ -395,7 +395,8 @@ static void test_nonlinear(void **state)
 	print_message("# %zu non-linear frames\n", n);
 }
 
-/* ---- sets, exits, refusals ------------------------------------------------------------------ */
+/* ---- sets, exits, single instructions
+ * ------------------------------------------------------------------ */
 
 static void test_sets(void **state)
 {
@@ -469,28 +470,6 @@ static void test_array(void **state)
 	}
 }
 
-static void test_refused(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < FILTER_REFUSED; i++) {
-		struct sv_err err = {};
-		int rc = sv_filter_check(filter_refused[i].expression, &err);
-
-		if (rc != -EINVAL || !strstr(err.text, filter_refused[i].why) ||
-		    strchr(err.text, '\n'))
-			fail_msg("`%s`: %d, \"%s\", not a word of \"%s\"",
-				 filter_refused[i].expression, rc, err.text, filter_refused[i].why);
-	}
-	for (size_t i = 0; i < FILTER_CASES; i++) {
-		struct sv_err err = {};
-
-		if (sv_filter_check(filter_cases[i], &err))
-			fail_msg("`%s`: %s", filter_cases[i], err.text);
-	}
-	assert_false(sv_filter_check(NULL, NULL));
-	assert_int_equal(sv_filter_check("vlan", NULL), -EINVAL);
-}
-
 static void many(char *out, size_t size, const char *term, int n)
 {
 	size_t len = 0;
@@ -542,22 +521,6 @@ static void test_long(void **state)
 	try_too_long("portrange %d-60000", 70, "too long");
 	try_too_long("ip6 host fe80::%d", 70, "too long");
 	try_too_long("host 10.0.0.%d", 300, "longer than");
-}
-
-static void test_digest(void **state)
-{
-	char udp[] = "udp", same[] = "udp", tcp[] = "tcp", blank[] = " ";
-	char *const none[SV_SESSION_BITS] = {}, *const all[SV_SESSION_BITS] = { blank };
-	char *const a[SV_SESSION_BITS] = { udp, NULL, tcp };
-	char *const b[SV_SESSION_BITS] = { same, blank, tcp };
-	char *const c[SV_SESSION_BITS] = { udp, tcp };
-	char *const d[SV_SESSION_BITS] = { tcp, NULL, udp };
-
-	(void)state;
-	assert_true(sv_filter_digest(none) == 0 && sv_filter_digest(all) == 0);
-	assert_true(sv_filter_digest(a) != 0 && sv_filter_digest(a) == sv_filter_digest(b));
-	assert_true(sv_filter_digest(a) != sv_filter_digest(c));
-	assert_true(sv_filter_digest(a) != sv_filter_digest(d));
 }
 
 static int load_raw(enum sv_filter_hook hook, const struct sv_cbpf_prog *set, size_t n)
@@ -758,7 +721,6 @@ static int group_teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_refused),	 cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_sets),	 cmocka_unit_test(test_no_stage),
 		cmocka_unit_test(test_array),	 cmocka_unit_test(test_long),
 		cmocka_unit_test(test_state),	 cmocka_unit_test(test_arithmetic),
