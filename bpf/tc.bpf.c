@@ -143,13 +143,14 @@ int sv_tc_vnode(struct __sk_buff *skb)
 SEC("tc")
 int sv_tc_deliver(struct __sk_buff *skb)
 {
-	struct sv_stage stage;
-	struct sv_view view;
+	struct sv_attach a;
 	struct sv_pass p;
+	__u32 matched;
+	int question = sv_stage_take(&a, &p, &matched);
 
-	if (sv_stage_take(&stage, &view) || sv_stage_resume(&stage, &p))
+	if (question < 0)
 		return TC_ACT_SHOT;
-	return sv_tc_go_on(skb, &p, stage.question, view.matched);
+	return sv_tc_go_on(skb, &p, question, matched);
 }
 
 char _license[] SEC("license") = "GPL";

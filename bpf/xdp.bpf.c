@@ -125,13 +125,13 @@ int sv_xdp_vnode(struct xdp_md *ctx)
 SEC("xdp.frags")
 int sv_xdp_deliver(struct xdp_md *ctx)
 {
-	struct sv_stage stage;
-	struct sv_view view;
+	struct sv_attach a;
 	struct sv_pass p;
+	__u32 matched;
 
-	if (sv_stage_take(&stage, &view) || sv_stage_resume(&stage, &p))
+	if (sv_stage_take(&a, &p, &matched) < 0)
 		return XDP_DROP;
-	return sv_deliver_xdp(ctx, &p, view.matched);
+	return sv_deliver_xdp(ctx, &p, matched);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -19,6 +19,7 @@ struct sv_tc_walk {
 	__u32 keep; /* the frame is still needed afterwards, and only sessions get it */
 	__u32 pcp_dei; /* of the tag that was popped */
 	__u32 left; /* bits of the mask that no destination has taken yet */
+	__u32 refused; /* those whose destination did not */
 	/* what it came to */
 	__u32 verdict;
 	__u32 sent; /* a primary got it */
@@ -90,12 +91,12 @@ static __always_inline __u32 sv_tc_send(struct __sk_buff *skb, const struct sv_d
 	return rc ? sv_tc_reason(rc) : 0;
 }
 
-__noinline int sv_tc_step(struct __sk_buff *skb, struct sv_selection *sel, const struct sv_dest *d,
-			  struct sv_tc_walk *k, int last)
+__noinline int sv_tc_step(struct __sk_buff *skb, const struct sv_dest *d, struct sv_tc_walk *k,
+			  int last)
 {
 	__u32 why, bit;
 
-	if (!sel || !d || !k)
+	if (!d || !k)
 		return 0;
 	if (d->kind != SV_DEST_SESSION && k->keep)
 		return 0;
@@ -112,19 +113,19 @@ __noinline int sv_tc_step(struct __sk_buff *skb, struct sv_selection *sel, const
 		k->shed += !!why;
 	} else if (k->left >> bit & 1) {
 		k->left &= ~(1 << bit);
-		sel->fate[bit] = why ? SV_SCOUNT_SHED_TX : SV_SCOUNT_COPIED;
+		k->refused |= (__u32) !!why << bit;
 	}
 	return 0;
 }
 
 /* All destinations in turn: production first. */
-static __always_inline void sv_tc_walk(struct __sk_buff *skb, struct sv_selection *sel,
-				       const struct sv_dests *dests, struct sv_tc_walk *k)
+static __always_inline void sv_tc_walk(struct __sk_buff *skb, const struct sv_dests *dests,
+				       struct sv_tc_walk *k)
 {
 	for (__u32 i = 0; i < SV_DEST_MAX; i++) {
 		if (i >= dests->n)
 			break;
-		sv_tc_step(skb, sel, &dests->dest[i], k, i + 1 >= dests->n);
+		sv_tc_step(skb, &dests->dest[i], k, i + 1 >= dests->n);
 	}
 }
 
@@ -193,19 +194,20 @@ struct sv_tc_job {
 static __always_inline void sv_tc_copy(struct __sk_buff *skb, const struct sv_pass *p,
 				       struct sv_tc_job *job)
 {
-	__u32 mask = sv_offer_mask(&job->o), lost = SV_SCOUNT_SHED_NO_FANOUT;
+	__u32 mask = sv_offer_mask(&job->o);
 	const struct sv_dests *dests;
 
 	dests = mask ? sv_tc_dests(p, mask) : 0;
 	sv_tc_begin(&job->k, p, mask, 1);
 	if (dests && sv_tc_pops(p) && bpf_skb_vlan_pop(skb)) {
-		lost = SV_SCOUNT_SHED_TX;
+		job->k.left = 0;
+		job->k.refused = mask;
 	} else if (dests) {
-		sv_tc_walk(skb, &job->o.sel, dests, &job->k);
+		sv_tc_walk(skb, dests, &job->k);
 		if (sv_tc_pops(p))
 			bpf_skb_vlan_push(skb, bpf_htons(SV_ETH_8021Q), p->f.tci);
 	}
-	sv_pick_count(p->a, &job->o, job->k.left, lost);
+	sv_pick_settle(p->a, &job->o, job->k.left, SV_SCOUNT_SHED_NO_FANOUT, job->k.refused);
 }
 
 static __always_inline void sv_tc_times(const struct sv_pass *p, enum sv_reason reason, __u32 n)
@@ -230,18 +232,19 @@ static __always_inline int sv_deliver_tc(struct __sk_buff *skb, const struct sv_
 	if (!dests && mask && !closed)
 		dests = sv_tc_dests(p, 0);
 	if (!dests) {
-		sv_pick_count(p->a, &job->o, mask, SV_SCOUNT_SHED_NO_FANOUT);
+		sv_pick_settle(p->a, &job->o, mask, SV_SCOUNT_SHED_NO_FANOUT, 0);
 		return sv_tc_drop(p, none);
 	}
 	if (sv_tc_pops(p) && bpf_skb_vlan_pop(skb)) {
-		sv_pick_count(p->a, &job->o, mask, SV_SCOUNT_SHED_TX);
+		sv_pick_settle(p->a, &job->o, 0, 0, mask);
 		return sv_tc_drop(p, SV_REASON_TAG_FAIL);
 	}
 	sv_pass_note(p, skb->ifindex);
 	sv_tc_begin(&job->k, p, mask, 0);
-	sv_tc_walk(skb, &job->o.sel, dests, &job->k);
-	if (job->o.view.matched)
-		sv_pick_count(p->a, &job->o, job->k.left, SV_SCOUNT_SHED_NO_FANOUT);
+	sv_tc_walk(skb, dests, &job->k);
+	if (mask)
+		sv_pick_settle(p->a, &job->o, job->k.left, SV_SCOUNT_SHED_NO_FANOUT,
+			       job->k.refused);
 	sv_tc_times(p, SV_REASON_SHADOW_COPY, job->k.shadows);
 	sv_tc_times(p, SV_REASON_SHADOW_SHED, job->k.shed);
 	if (job->k.sent) {

@@ -123,21 +123,21 @@ static __always_inline int sv_deliver_xdp(struct xdp_md *ctx, const struct sv_pa
 			to = bpf_map_lookup_elem(&sv_fanout, &index);
 	}
 	if (unlikely(!to)) {
-		if (matched)
-			sv_pick_count(a, &o, wants, SV_SCOUNT_SHED_NO_FANOUT);
+		if (wants)
+			sv_pick_settle(a, &o, wants, SV_SCOUNT_SHED_NO_FANOUT, 0);
 		return sv_xdp_drop(p, none);
 	}
 	if (unlikely(sv_xdp_shape(ctx, p))) {
-		if (matched)
-			sv_pick_count(a, &o, wants, SV_SCOUNT_SHED_TX);
+		if (wants)
+			sv_pick_settle(a, &o, 0, 0, wants);
 		return sv_xdp_drop(p, SV_REASON_TAG_FAIL);
 	}
 	if (likely(a->flags & SV_ATTACH_SINGLE && !mask))
 		rc = bpf_redirect_map(to, 0, XDP_DROP);
 	else
 		rc = bpf_redirect_map(to, 0, BPF_F_BROADCAST);
-	if (unlikely(matched))
-		sv_pick_count(a, &o, wants ^ mask, SV_SCOUNT_SHED_NO_FANOUT);
+	if (unlikely(wants))
+		sv_pick_settle(a, &o, wants ^ mask, SV_SCOUNT_SHED_NO_FANOUT, 0);
 	if (unlikely(rc != XDP_REDIRECT))
 		return sv_xdp_drop(p, SV_REASON_NO_DEST);
 

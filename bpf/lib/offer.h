@@ -16,7 +16,7 @@ struct sv_offer {
 	__u32 flow; /* its number, once `hashed` */
 	__u32 hashed;
 	__u32 verdict; /* enum sv_tap_verdict */
-	struct sv_selection sel; /* what it comes to */
+	__u32 mask; /* out: the sessions whose copies a fan-out makes */
 };
 
 /* Nobody has answered yet. */
@@ -38,7 +38,7 @@ static __always_inline __u64 sv_offer_now(struct sv_offer *o)
 
 static __always_inline __u32 sv_offer_mask(const struct sv_offer *o)
 {
-	return o->sel.mask & ((1 << SV_SESSION_BITS) - 1);
+	return o->mask & ((1 << SV_SESSION_BITS) - 1);
 }
 
 #endif

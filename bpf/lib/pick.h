@@ -76,13 +76,27 @@ static __always_inline __u32 sv_pick_fate(SV_CTX *ctx, const struct sv_session *
 	return ring ? sv_tap_write(ctx, s, number, o) : SV_SCOUNT_COPIED;
 }
 
-/* All that matched, in functions that the verifier checks once. */
+/* A session that matched, together with what became of its copy. */
+static __always_inline void sv_pick_count(__u32 number, __u32 fate, const struct sv_weight *w)
+{
+	struct sv_scount *row = bpf_map_lookup_elem(&sv_scount, &number);
+
+	if (!row)
+		return;
+	sv_count_add(&row->r[SV_SCOUNT_MATCHED], w);
+	barrier_var(fate); /* the bound is learned of the register that is then used */
+	if (fate < SV_SCOUNT__COUNT)
+		sv_count_add(&row->r[fate], w);
+}
+
+/* All that matched; what is left to the fan-out is in o->mask, the rest is counted. The verifier
+ * checks these functions once, and not for every path that leads to them. */
 __noinline int sv_pick_run(SV_CTX *ctx, const struct sv_attach *a, struct sv_offer *o)
 {
 	if (!a || !o)
 		return 0;
 	for (__u32 bit = 0; bit < SV_SESSION_BITS; bit++) {
-		__u32 number = a->session[bit], ring = bit >= a->bits;
+		__u32 number = a->session[bit], ring = bit >= a->bits, fate;
 		struct sv_session *s;
 
 		if (!(o->view.matched >> bit))
@@ -92,34 +106,27 @@ __noinline int sv_pick_run(SV_CTX *ctx, const struct sv_attach *a, struct sv_off
 		s = bpf_map_lookup_elem(&sv_session, &number);
 		if (!s)
 			continue;
-		o->sel.fate[bit] = sv_pick_fate(ctx, s, number, ring, o);
-		if (!ring && o->sel.fate[bit] == SV_SCOUNT_COPIED)
-			o->sel.mask |= 1 << bit;
+		fate = sv_pick_fate(ctx, s, number, ring, o);
+		if (!ring && fate == SV_SCOUNT_COPIED)
+			o->mask |= 1 << bit;
+		else
+			sv_pick_count(number, fate, &o->w);
 	}
 	return 0;
 }
 
-/* Every session that matched, together with what became of its copy: one look at its row. */
-__noinline int sv_pick_count(const struct sv_attach *a, const struct sv_offer *o, __u32 left,
-			     __u32 lost)
+/* What the fan-out made of the mask: see sv_select_fate(). */
+__noinline int sv_pick_settle(const struct sv_attach *a, const struct sv_offer *o, __u32 left,
+			      __u32 lost, __u32 refused)
 {
 	if (!a || !o)
 		return 0;
 	for (__u32 bit = 0; bit < SV_SESSION_BITS; bit++) {
-		__u32 number = a->session[bit];
-		__u32 fate = o->sel.fate[bit];
-		struct sv_scount *row;
-
-		if (!fate)
-			continue;
-		row = bpf_map_lookup_elem(&sv_scount, &number);
-		if (!row)
-			continue;
-		fate = sv_select_fate(&o->sel, bit, left, lost);
-		sv_count_add(&row->r[SV_SCOUNT_MATCHED], &o->w);
-		barrier_var(fate); /* the bound is learned of the register that is then used */
-		if (fate < SV_SCOUNT__COUNT)
-			sv_count_add(&row->r[fate], &o->w);
+		if (!(o->mask >> bit))
+			break;
+		if (o->mask >> bit & 1)
+			sv_pick_count(a->session[bit], sv_select_fate(bit, left, lost, refused),
+				      &o->w);
 	}
 	return 0;
 }

@@ -8,11 +8,7 @@
 #include "maps/tap.h"
 #include "way.h"
 
-/* What becomes of a frame for the sessions of its attachment, by mask bit. */
-struct sv_selection {
-	__u8 fate[SV_SESSION_BITS]; /* enum sv_scount_reason; 0 (MATCHED): it did not match */
-	__u32 mask; /* of those that are COPIED, the ones whose copy a fan-out makes */
-};
+/* Which sessions of an attachment see a frame, and what becomes of its copies, by mask bit. */
 
 static inline __u32 sv_select_all(const struct sv_attach *a)
 {
@@ -41,12 +37,13 @@ static inline enum sv_scount_reason sv_select_device(const struct sv_session *s,
 	return SV_SCOUNT_COPIED;
 }
 
-/* What finally became of a session's copy: `left` are the bits that no destination took, `lost`
- * why. */
-static inline __u32 sv_select_fate(const struct sv_selection *sel, __u32 bit, __u32 left,
-				   enum sv_scount_reason lost)
+/* What became of the copy that a fan-out was to make: `left` are the bits that it had no
+ * destination for, and `lost` why; `refused` those whose destination did not take it. */
+static inline __u32 sv_select_fate(__u32 bit, __u32 left, __u32 lost, __u32 refused)
 {
-	return left >> bit & 1 ? lost : sel->fate[bit];
+	if (left >> bit & 1)
+		return lost;
+	return refused >> bit & 1 ? SV_SCOUNT_SHED_TX : SV_SCOUNT_COPIED;
 }
 
 /* Would the frame have left through the edge? */

@@ -39,28 +39,28 @@ static __always_inline void sv_stage_leave(const struct sv_pass *p, const struct
 	stage->question = question;
 }
 
-/* Takes it out again, before anything is transmitted. 0, or there is none. */
-static __always_inline int sv_stage_take(struct sv_stage *stage, struct sv_view *view)
+/*
+ * Takes it out again, before anything is transmitted: the attachment into *a, the rest into *p as
+ * it was in the entry, and who matches into *matched. Returns the question, or -1: there is
+ * nothing.
+ */
+static __always_inline int sv_stage_take(struct sv_attach *a, struct sv_pass *p, __u32 *matched)
 {
 	__u32 zero = 0;
 	const struct sv_scratch *scratch = bpf_map_lookup_elem(&sv_scratch, &zero);
+	const struct sv_stage *stage;
 
 	if (!scratch)
 		return -1;
-	*view = scratch->view;
-	*stage = *(const struct sv_stage *)scratch->state;
-	return 0;
-}
-
-/* The pass as it was in the entry. 0, or its counters are not there. */
-static __always_inline int sv_stage_resume(struct sv_stage *stage, struct sv_pass *p)
-{
-	p->a = &stage->a;
+	stage = (const struct sv_stage *)scratch->state;
+	*matched = scratch->view.matched;
+	*a = stage->a;
+	p->a = a;
 	p->f = stage->f;
 	p->w = stage->w;
 	p->way = stage->way;
-	p->row = sv_count_row(stage->a.id);
-	return p->row ? 0 : -1;
+	p->row = sv_count_row(a->id);
+	return p->row ? (int)(stage->question & 1) : -1;
 }
 
 #endif

@@ -424,16 +424,12 @@ static void test_select_sampled(void **state)
 
 static void test_select_fate(void **state)
 {
-	struct sv_selection sel = { .fate = { SV_SCOUNT_COPIED, SV_SCOUNT_SHED_BUDGET, 0,
-					      SV_SCOUNT_COPIED } };
-
 	(void)state;
-	assert_int_equal(sv_select_fate(&sel, 0, 0, SV_SCOUNT_SHED_TX), SV_SCOUNT_COPIED);
-	assert_int_equal(sv_select_fate(&sel, 0, 1, SV_SCOUNT_SHED_TX), SV_SCOUNT_SHED_TX);
-	assert_int_equal(sv_select_fate(&sel, 1, 1, SV_SCOUNT_SHED_TX), SV_SCOUNT_SHED_BUDGET);
-	assert_int_equal(sv_select_fate(&sel, 2, 1, SV_SCOUNT_SHED_TX), 0);
-	assert_int_equal(sv_select_fate(&sel, 3, 8, SV_SCOUNT_SHED_NO_FANOUT),
+	assert_int_equal(sv_select_fate(0, 0, SV_SCOUNT_SHED_NO_FANOUT, 0), SV_SCOUNT_COPIED);
+	assert_int_equal(sv_select_fate(0, 1, SV_SCOUNT_SHED_NO_FANOUT, 0),
 			 SV_SCOUNT_SHED_NO_FANOUT);
+	assert_int_equal(sv_select_fate(3, 7, SV_SCOUNT_SHED_NO_FANOUT, 8), SV_SCOUNT_SHED_TX);
+	assert_int_equal(sv_select_fate(3, 7, SV_SCOUNT_SHED_NO_FANOUT, 4), SV_SCOUNT_COPIED);
 	for (int n = 0; n <= SV_SESSION_BITS; n++) {
 		struct sv_attach a = { .sessions = n };
 
