@@ -109,18 +109,28 @@ static void last_lines(char *out, size_t size, char *log)
 				line[i % LOG_LINES]);
 }
 
-static int load(enum sv_filter_hook hook, const struct sv_filter_code *code, char *log,
-		size_t log_size)
+static int load_as(enum sv_filter_hook hook, const struct sv_filter_code *code, bool extended,
+		   char *log, size_t log_size)
 {
 	bool xdp = hook == SV_FILTER_XDP;
-	/* What the entries are, or their program array would not take it. */
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = log_size,
-		    .log_level = log ? 1 : 0, .expected_attach_type = xdp ? BPF_XDP : 0,
-		    .prog_flags = xdp ? BPF_F_XDP_HAS_FRAGS : 0);
+		    .log_level = log ? 1 : 0,
+		    .expected_attach_type = xdp && !extended ? BPF_XDP : 0,
+		    .prog_flags = xdp && !extended ? BPF_F_XDP_HAS_FRAGS : 0);
 	int fd = bpf_prog_load(xdp ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS, "sv_filter",
 			       "GPL", code->insn, code->n, &opts);
 
 	return fd < 0 ? -errno : fd;
+}
+
+/* What the entries are, or their program array would not take it: see object.c. */
+static int load(enum sv_filter_hook hook, const struct sv_filter_code *code, char *log,
+		size_t log_size)
+{
+	int fd = load_as(hook, code, false, log, log_size);
+
+	return fd == -EINVAL && hook == SV_FILTER_XDP ? load_as(hook, code, true, log, log_size)
+						      : fd;
 }
 
 int sv_filter_load(enum sv_filter_hook hook, const char *const *expression, size_t n, int scratch,

@@ -16,6 +16,7 @@
 struct object {
 	const char *name;
 	const void *(*bytes)(size_t *size);
+	bool extended; /* its programs are extensions where there is a dispatcher */
 	void (*tune)(struct bpf_object *obj); /* before loading */
 	int (*keep)(struct sv_plane *plane, struct bpf_object *obj, struct sv_err *err);
 };
@@ -186,14 +187,34 @@ _Static_assert(sizeof(*((struct sv_trace *)0)->rodata) == sizeof(__u32) &&
 		       sizeof(((struct sv_trace *)0)->rodata->sv_netns_inum) == sizeof(__u32),
 	       "the trace object has one constant");
 
+/*
+ * A program array takes, and serves, only programs that were loaded alike. libxdp loads our entries
+ * as extension programs: without the frags flag, and without an expected attach type, as the target
+ * of an extension, its dispatcher, has none. So where there is a dispatcher, everything that shares
+ * sv_filter_xdp is loaded like that, by a handler for the section. Frames of several buffers come
+ * all the same: it is the dispatcher that has the flag.
+ */
+static int as_extension(struct sv_plane *plane, const struct object *object)
+{
+	/* Never given back: libbpf 1.1 frees its list of handlers twice once it was empty again. */
+	static int handler;
+
+	if (!object->extended || handler > 0 || !sv_dispatcher_works(plane))
+		return 0;
+	handler = libbpf_register_prog_handler("xdp.frags", BPF_PROG_TYPE_XDP, 0, NULL);
+	return handler < 0 ? handler : 0;
+}
+
 static int load(struct sv_plane *plane, const struct object *object, struct sv_err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = object->name);
 	_cleanup_(cleanup_object) struct bpf_object *obj = NULL;
 	const void *bytes;
 	size_t size;
-	int rc;
+	int rc = as_extension(plane, object);
 
+	if (rc)
+		return sv_log_err(err, rc, "cannot prepare the BPF object %s", object->name);
 	bytes = object->bytes(&size);
 	obj = bpf_object__open_mem(bytes, size, &opts);
 	if (!obj)
@@ -212,11 +233,11 @@ static int load(struct sv_plane *plane, const struct object *object, struct sv_e
 }
 
 static const struct object objects[] = {
-	{ "sv_devmap", sv_devmap__elf_bytes, NULL, keep_slots },
-	{ "sv_xdp", sv_xdp__elf_bytes, NULL, keep_slots },
-	{ "sv_tc", sv_tc__elf_bytes, NULL, keep_slots },
-	{ "sv_encap", sv_encap__elf_bytes, NULL, keep_slots },
-	{ "sv_trace", sv_trace__elf_bytes, tune_trace, keep_trace },
+	{ "sv_devmap", sv_devmap__elf_bytes, false, NULL, keep_slots },
+	{ "sv_xdp", sv_xdp__elf_bytes, true, NULL, keep_slots },
+	{ "sv_tc", sv_tc__elf_bytes, false, NULL, keep_slots },
+	{ "sv_encap", sv_encap__elf_bytes, false, NULL, keep_slots },
+	{ "sv_trace", sv_trace__elf_bytes, false, tune_trace, keep_trace },
 };
 
 __u64 sv_object_build(void)
