@@ -547,6 +547,136 @@ static void test_ring(void **state)
 	assert_int_equal(sv_ring_number(&s, 0), UINT32_MAX);
 }
 
+/* ---- flows ---- */
+
+/* A view by hand: bytes in hex, spaces are nothing. */
+static uint32_t flow(const char *hex, uint32_t cut)
+{
+	struct sv_flow_head head = {};
+	uint32_t n = 0;
+
+	for (; *hex && n < SV_FLOW_HEAD; hex++) {
+		char byte[3] = { hex[0], hex[1] };
+
+		if (*hex == ' ')
+			continue;
+		head.byte[n++] = strtoul(byte, NULL, 16);
+		hex++;
+	}
+	if (cut && cut < n) {
+		memset(head.byte + cut, 0, n - cut);
+		n = cut;
+	}
+	return sv_flow_hash(&head, n);
+}
+
+#define F_MACS "0200000000bb 0200000000aa "
+#define F_BACK "0200000000aa 0200000000bb "
+#define F_IP4(frag, proto) "0800 45000028 1234" frag " 40" proto "0000 "
+#define F_AB "0a000005 0a000001 "
+#define F_BA "0a000001 0a000005 "
+#define F_PORTS "03e80035 "
+#define F_PORTS_BACK "003503e8 "
+#define F_FILL "0102030405060708090a0b0c0d0e0f10"
+#define F_IP6(next) "86dd 60000000 0020" next "40 "
+#define F_A6 "fe800000000000000000000000000005 "
+#define F_B6 "fe800000000000000000000000000001 "
+
+/* Groups of frames: within one all have the same number, and no two groups share one. */
+static const char *const flows[][8] = {
+	{ F_MACS F_IP4("0000", "11") F_AB F_PORTS F_FILL,
+	  F_BACK F_IP4("0000", "11") F_BA F_PORTS_BACK F_FILL,
+	  F_MACS F_IP4("4000", "11") F_AB F_PORTS, /* don't fragment */
+	  F_MACS "81000005 " F_IP4("0000", "11") F_AB F_PORTS,
+	  F_MACS "88a80005 81000006 " F_IP4("0000", "11") F_AB F_PORTS F_FILL,
+	  F_MACS "0800 46000028 12340000 40110000 " F_AB "01020304 " F_PORTS,
+	  F_MACS "0800 4f000028 12340000 40110000 " F_AB
+		 "01020304 01020304 01020304 01020304 01020304 01020304 01020304 01020304 "
+		 "01020304 01020304 " F_PORTS,
+	  F_MACS "81000005 88a80006 0800 4f000028 12340000 40110000 " F_AB
+		 "01020304 01020304 01020304 01020304 01020304 01020304 01020304 01020304 "
+		 "01020304 01020304 " F_PORTS },
+	{ F_MACS F_IP4("0000", "06") F_AB F_PORTS F_FILL,
+	  F_BACK F_IP4("0000", "06") F_BA F_PORTS_BACK },
+	/* The ports the other way round are another flow. */
+	{ F_MACS F_IP4("0000", "11") F_AB F_PORTS_BACK F_FILL,
+	  F_BACK F_IP4("0000", "11") F_BA F_PORTS F_FILL },
+	{ F_MACS F_IP4("0000", "11") F_AB "03e90035 " F_FILL },
+	{ F_MACS F_IP4("0000", "11") "0a000006 0a000001 " F_PORTS F_FILL },
+	/* Fragments, the first as the last; and what has no ports. */
+	{ F_MACS F_IP4("2000", "11") F_AB F_PORTS F_FILL, F_MACS F_IP4("00b9", "11") F_AB F_FILL,
+	  F_BACK F_IP4("20b9", "11") F_BA "ffffffff " F_FILL,
+	  F_MACS "0800 41000028 12340000 40110000 " F_AB F_PORTS F_FILL /* a header too short */ },
+	{ F_MACS F_IP4("0000", "01") F_AB "08001234 " F_FILL,
+	  F_BACK F_IP4("0000", "01") F_BA "00004321 " F_FILL },
+	{ F_MACS F_IP6("11") F_A6 F_B6 F_PORTS F_FILL, F_BACK F_IP6("11") F_B6 F_A6 F_PORTS_BACK,
+	  F_MACS "81000005 " F_IP6("11") F_A6 F_B6 F_PORTS F_FILL,
+	  F_MACS "81000005 88a80006 " F_IP6("11") F_A6 F_B6 F_PORTS F_FILL },
+	{ F_MACS F_IP6("06") F_A6 F_B6 F_PORTS F_FILL },
+	{ F_MACS F_IP6("2c") F_A6 F_B6 "11000001 00001234 " F_PORTS,
+	  F_BACK F_IP6("2c") F_B6 F_A6 "110000b9 00001234 " F_FILL },
+	{ F_MACS F_IP6("00") F_A6 F_B6 "1100000000000000 " F_PORTS,
+	  F_BACK F_IP6("00") F_B6 F_A6 "0600000000000000 " F_FILL },
+	{ F_MACS F_IP6("3a") F_A6 F_B6 "80001234 " F_FILL,
+	  F_BACK F_IP6("3a") F_B6 F_A6 "81004321 " F_FILL },
+	/* Neither. */
+	{ F_MACS "0806 " F_FILL F_FILL, F_BACK "0806 " F_FILL F_FILL, F_BACK "0806" },
+	{ F_MACS "8847 " F_FILL F_FILL, F_MACS "81000009 8847 " F_FILL },
+	{ F_MACS "81000001 81000002 81000003 " F_IP4("0000", "11") F_AB F_PORTS,
+	  F_BACK "81000001 81000002 81000003 " F_IP4("0000", "06") F_BA F_PORTS },
+	{ "0200000000bc 0200000000aa 0806 " F_FILL F_FILL },
+};
+
+static void test_flow(void **state)
+{
+	const size_t groups = sizeof(flows) / sizeof(flows[0]);
+
+	(void)state;
+	for (size_t g = 0; g < groups; g++) {
+		uint32_t number = flow(flows[g][0], 0);
+
+		for (int i = 1; i < 8 && flows[g][i]; i++)
+			if (flow(flows[g][i], 0) != number)
+				fail_msg("flow group %zu, frame %d", g, i);
+		for (size_t other = 0; other < g; other++)
+			if (flow(flows[other][0], 0) == number)
+				fail_msg("flow groups %zu and %zu", g, other);
+	}
+}
+
+/* What is cut before the ports has none; before its header it is a pair of MAC addresses. */
+static void test_flow_cut(void **state)
+{
+	uint32_t bare4 = flow(F_MACS F_IP4("2000", "11") F_AB, 0), whole4 = flow(flows[0][0], 0);
+	uint32_t macs4 = flow(F_MACS "0800", 0), macs6 = flow(F_MACS "86dd", 0);
+	uint32_t whole6 = flow(flows[7][0], 0), bare6 = flow(F_MACS F_IP6("11") F_A6 F_B6, 0);
+
+	(void)state;
+	for (uint32_t n = 14; n < 96; n++) {
+		assert_int_equal(flow(flows[0][0], n), n < 34 ? macs4 : n < 38 ? bare4 : whole4);
+		assert_int_equal(flow(flows[7][0], n), n < 54 ? macs6 : n < 58 ? bare6 : whole6);
+	}
+}
+
+/* No bytes take it out of its head: the sanitizer watches. And numbers are spread evenly. */
+static void test_flow_spread(void **state)
+{
+	uint32_t seed = 1, low = 0;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		struct sv_flow_head *head = malloc(sizeof(*head));
+
+		for (int j = 0; j < SV_FLOW_HEAD; j++)
+			head->byte[j] = (seed = seed * 1103515245 + 12345) >> 16;
+		head->byte[12] = i & 1 ? 0x08 : i & 2 ? 0x86 : 0x81;
+		head->byte[13] = i & 1 ? 0x00 : i & 2 ? 0xdd : 0x00;
+		low += sv_flow_hash(head, 14 + i % (SV_FLOW_HEAD - 13)) < 1u << 28;
+		free(head);
+	}
+	assert_in_range(low, 100000 / 16 - 400, 100000 / 16 + 400);
+}
+
 /* ---- neighbours ---- */
 
 static const struct neigh_case {
@@ -696,18 +826,33 @@ static void test_mac(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse),	      cmocka_unit_test(test_parse_beside),
-		cmocka_unit_test(test_tci),	      cmocka_unit_test(test_gate),
-		cmocka_unit_test(test_gate_needs),    cmocka_unit_test(test_way_gated),
-		cmocka_unit_test(test_way_live),      cmocka_unit_test(test_way_segment),
-		cmocka_unit_test(test_exit),	      cmocka_unit_test(test_exit_find),
-		cmocka_unit_test(test_exit_vid),      cmocka_unit_test(test_select_device),
-		cmocka_unit_test(test_select_len),    cmocka_unit_test(test_select_sampled),
-		cmocka_unit_test(test_select_fate),   cmocka_unit_test(test_select_verdict),
-		cmocka_unit_test(test_budget),	      cmocka_unit_test(test_budget_cost),
-		cmocka_unit_test(test_ring),	      cmocka_unit_test(test_neigh_lengths),
-		cmocka_unit_test(test_neigh_answers), cmocka_unit_test(test_neigh_answer_cut),
-		cmocka_unit_test(test_neigh_options), cmocka_unit_test(test_mac),
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_parse_beside),
+		cmocka_unit_test(test_tci),
+		cmocka_unit_test(test_gate),
+		cmocka_unit_test(test_gate_needs),
+		cmocka_unit_test(test_way_gated),
+		cmocka_unit_test(test_way_live),
+		cmocka_unit_test(test_way_segment),
+		cmocka_unit_test(test_exit),
+		cmocka_unit_test(test_exit_find),
+		cmocka_unit_test(test_exit_vid),
+		cmocka_unit_test(test_select_device),
+		cmocka_unit_test(test_select_len),
+		cmocka_unit_test(test_select_sampled),
+		cmocka_unit_test(test_select_fate),
+		cmocka_unit_test(test_select_verdict),
+		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_budget_cost),
+		cmocka_unit_test(test_ring),
+		cmocka_unit_test(test_flow),
+		cmocka_unit_test(test_flow_cut),
+		cmocka_unit_test(test_flow_spread),
+		cmocka_unit_test(test_neigh_lengths),
+		cmocka_unit_test(test_neigh_answers),
+		cmocka_unit_test(test_neigh_answer_cut),
+		cmocka_unit_test(test_neigh_options),
+		cmocka_unit_test(test_mac),
 	};
 
 	return cmocka_run_group_tests_name("decisions of the data plane", tests, NULL, NULL);
