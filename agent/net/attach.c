@@ -18,7 +18,7 @@ static bool keeps_tag(const struct sv_attach_plan *a)
 {
 	uint16_t vlan = own_member(&a->view[0])->vlan;
 
-	if (!vlan || a->out->spec.val.bits)
+	if (!vlan)
 		return false;
 	for (size_t v = 0; v < a->n_view; v++)
 		for (size_t m = 0; m < a->view[v].local->n; m++)

@@ -22,6 +22,9 @@ static const struct bad_case bad_cases[] = {
 	{ "{'hosts':{'host1':{'ports':{'e1':{'role':'hub'}}}}}",
 	  { "hosts.host1.ports.e1.role: must be \"trunk\" or \"edge\"",
 	    "vnets.A.edges.entry.port: host1 has no edge e1" } },
+	{ "{'hosts':{'host1':{'ports':{'svy12':{'role':'trunk'}}}}}",
+	  { "hosts.host1.ports.svy12: sv, svx or svy and a number is how our own devices are "
+	    "named" } },
 	{ "{'hosts':{'host1':{'ports':{'sv3':{'role':'edge'}}}}}",
 	  { "hosts.host1.ports.sv3: sv, svx or svy and a number is how our own devices are "
 	    "named" } },
