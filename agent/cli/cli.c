@@ -7,6 +7,40 @@
 
 #include "agent/json.h"
 
+#define USAGE_MAX 44 /* longer ones have their options left out of the list */
+#define LINE_MAX_LEN 96
+
+static void add_usage(struct sv_table *table, const struct sv_cli_command *c)
+{
+	const char *options = strstr(c->usage, " [");
+
+	if (options && strlen(c->usage) > USAGE_MAX)
+		sv_table_add(table, "  svnet %s %.*s [OPTION …]", c->words,
+			     (int)(options - c->usage), c->usage);
+	else
+		sv_table_add(table, "  svnet %s %s", c->words, c->usage);
+}
+
+/* All of it, broken between options. */
+static void print_usage(const struct sv_cli_command *c)
+{
+	int column = printf("svnet %s", c->words);
+	const char *at = c->usage;
+
+	while (*at) {
+		const char *end = strstr(at, " [") ?: at + strlen(at);
+
+		int len = end - at;
+
+		if (column + len >= LINE_MAX_LEN)
+			column = printf("\n\t%.*s", len, at) + 6;
+		else
+			column += printf(" %.*s", len, at);
+		at = *end ? end + 1 : end;
+	}
+	printf("\n\t%s\n", c->help);
+}
+
 static void print_help(FILE *out)
 {
 	struct sv_table table;
@@ -16,10 +50,11 @@ static void print_help(FILE *out)
 	fflush(out);
 	sv_table_init(&table, 2);
 	for (const struct sv_cli_command *c = sv_cli_commands; c->words; c++) {
-		sv_table_add(&table, "  svnet %s %s", c->words, c->usage);
+		add_usage(&table, c);
 		sv_table_add(&table, "%s", c->help);
 	}
 	sv_table_print(&table);
+	fprintf(out, "\nsvnet COMMAND --help says all that a command takes.\n");
 }
 
 static void print_result(const struct sv_cli *cli, const cJSON *result)
@@ -69,8 +104,7 @@ int sv_cli_main(int argc, char **argv)
 			rc == -EINVAL ? " (svnet --help lists what there is)" : "");
 		rc = rc == -EINVAL ? SV_EXIT_USAGE : SV_EXIT_REFUSED;
 	} else if (cli.help && cli.command) {
-		printf("svnet %s %s\n\t%s\n", cli.command->words, cli.command->usage,
-		       cli.command->help);
+		print_usage(cli.command);
 	} else if (cli.help) {
 		print_help(stdout);
 	} else {
