@@ -23,9 +23,11 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -171,18 +173,23 @@ static SV_UNUSED int packet_socket(const char *dev)
 struct frame {
 	__u8 dst[6], src[6];
 	__be16 proto;
-	__u32 seq;
+	__be32 seq; /* at byte 14 */
 	__u8 fill[46];
 } __attribute__((packed));
 
-static SV_UNUSED void send_seq(int fd, __u32 seq)
+static SV_UNUSED bool try_seq(int fd, __u32 seq)
 {
 	struct frame f = { .dst = { 2, 0, 0, 0, 0, 2 },
 			   .src = { 2, 0, 0, 0, 0, 1 },
 			   .proto = htons(0x88b5),
-			   .seq = seq };
+			   .seq = htonl(seq) };
 
-	assert_int_equal(send(fd, &f, sizeof(f), 0), sizeof(f));
+	return send(fd, &f, sizeof(f), 0) == sizeof(f);
+}
+
+static SV_UNUSED void send_seq(int fd, __u32 seq)
+{
+	assert_true(try_seq(fd, seq));
 }
 
 /* The next of our frames within ms, or -1. */
@@ -193,9 +200,93 @@ static SV_UNUSED long recv_seq(int fd, int ms)
 
 	while (poll(&p, 1, ms) > 0) {
 		if (recv(fd, &f, sizeof(f), 0) == sizeof(f) && f.proto == htons(0x88b5))
-			return f.seq;
+			return ntohl(f.seq);
 	}
 	return -1;
+}
+
+/* ---- traffic that must not notice ---------------------------------------------------------- */
+
+#define RATE 10 /* frames a millisecond */
+
+struct flow {
+	pid_t child;
+	int talk[2]; /* to the child: stop; from it: struct tally */
+};
+
+struct tally {
+	__u32 sent;
+	struct {
+		__u32 received; /* in order, each once: frame n was the n-th */
+		__u32 wrong;
+	} at[2];
+};
+
+static SV_UNUSED void flow_take(struct tally *t, int i, int fd, int ms)
+{
+	long seq;
+
+	while (fd >= 0 && (seq = recv_seq(fd, ms)) >= 0) {
+		if (seq == t->at[i].received)
+			t->at[i].received++;
+		else
+			t->at[i].wrong++;
+	}
+}
+
+/* Sends and receives: what nobody reads in time would be lost in the socket, not in the plane. */
+static SV_UNUSED void flow_run(int talk, int in, const int out[2])
+{
+	struct timespec ms = { .tv_nsec = 1000000 };
+	struct tally t = {};
+	char c;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (recv(talk, &c, 1, MSG_DONTWAIT) < 0) {
+		for (int i = 0; i < RATE; i++)
+			t.sent += try_seq(in, t.sent); /* no assertion in a child */
+		for (int i = 0; i < 2; i++)
+			flow_take(&t, i, out[i], 0);
+		nanosleep(&ms, NULL);
+	}
+	for (int i = 0; i < 2; i++)
+		flow_take(&t, i, out[i], 500);
+	_exit(write(talk, &t, sizeof(t)) != sizeof(t));
+}
+
+/* From a device to another, and all of it to a third one if there is a name. */
+static SV_UNUSED void flow_start(struct flow *f, const char *from, const char *to, const char *tap)
+{
+	int in = packet_socket(from);
+	int out[2] = { packet_socket(to), tap ? packet_socket(tap) : -1 };
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, f->talk), 0);
+	f->child = fork();
+	if (!f->child)
+		flow_run(f->talk[1], in, out);
+	close(in);
+	close(out[0]);
+	if (tap)
+		close(out[1]);
+	usleep(200000);
+}
+
+/* Every frame once and in order, at both ends. */
+static SV_UNUSED void flow_stop(struct flow *f, bool tap)
+{
+	struct tally t = {};
+
+	assert_int_equal(write(f->talk[0], "x", 1), 1);
+	assert_int_equal(read(f->talk[0], &t, sizeof(t)), sizeof(t));
+	waitpid(f->child, NULL, 0);
+	close(f->talk[0]);
+	close(f->talk[1]);
+	for (int i = 0; i < 1 + tap; i++) {
+		if (t.sent < 100 || t.at[i].wrong || t.at[i].received != t.sent)
+			fail_msg("%s: sent %u, received in order %u, others %u",
+				 i ? "copies" : "production", t.sent, t.at[i].received,
+				 t.at[i].wrong);
+	}
 }
 
 /* ---- specs --------------------------------------------------------------------------------- */

@@ -4,80 +4,6 @@
 #include "loader_lab.h"
 
 #include <bpf/libbpf.h>
-#include <signal.h>
-#include <sys/prctl.h>
-
-#define RATE 10 /* frames a millisecond */
-
-/* ---- traffic that must not notice ---------------------------------------------------------- */
-
-struct flow {
-	pid_t child;
-	int talk[2]; /* to the child: stop; from it: struct tally */
-};
-
-struct tally {
-	__u32 sent;
-	__u32 received; /* in order, each once: frame n was the n-th */
-	__u32 wrong;
-};
-
-static void take(struct tally *t, int fd, int ms)
-{
-	long seq;
-
-	while ((seq = recv_seq(fd, ms)) >= 0) {
-		if (seq == t->received)
-			t->received++;
-		else
-			t->wrong++;
-	}
-}
-
-/* Sends and receives: what nobody reads in time would be lost in the socket, not in the plane. */
-static void flow_run(int talk, int in, int out)
-{
-	struct timespec ms = { .tv_nsec = 1000000 };
-	struct tally t = {};
-	char c;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (recv(talk, &c, 1, MSG_DONTWAIT) < 0) {
-		for (int i = 0; i < RATE; i++)
-			send_seq(in, t.sent++);
-		take(&t, out, 0);
-		nanosleep(&ms, NULL);
-	}
-	take(&t, out, 500);
-	_exit(write(talk, &t, sizeof(t)) != sizeof(t));
-}
-
-static void flow_start(struct flow *f, const char *from, const char *to)
-{
-	int in = packet_socket(from), out = packet_socket(to);
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, f->talk), 0);
-	f->child = fork();
-	if (!f->child)
-		flow_run(f->talk[1], in, out);
-	close(in);
-	close(out);
-	usleep(200000);
-}
-
-/* Every frame once and in order. */
-static void flow_stop(struct flow *f)
-{
-	struct tally t = {};
-
-	assert_int_equal(write(f->talk[0], "x", 1), 1);
-	assert_int_equal(read(f->talk[0], &t, sizeof(t)), sizeof(t));
-	waitpid(f->child, NULL, 0);
-	close(f->talk[0]);
-	close(f->talk[1]);
-	if (t.sent < 100 || t.wrong || t.received != t.sent)
-		fail_msg("sent %u, received in order %u, others %u", t.sent, t.received, t.wrong);
-}
 
 static void ports(bool xdp, enum sv_port_role to)
 {
@@ -108,8 +34,8 @@ static void forwards(bool xdp)
 	simple_init(&s, "pa", 1, "pb", xdp ? SV_ATTACH_XDP | SV_ATTACH_SINGLE : 0, false);
 	OK(sv_attach_set(plane, &s.spec, 1, &err));
 	assert_listed(&s.spec, 1);
-	flow_start(&f, "ea", "eb");
-	flow_stop(&f);
+	flow_start(&f, "ea", "eb", NULL);
+	flow_stop(&f, false);
 	OK(sv_count_get(plane, 1, &count, &err));
 	assert_true(count.r[SV_REASON_RECEIVED].packets > 100);
 	assert_int_equal(count.r[SV_REASON_FORWARDED].packets, count.r[SV_REASON_RECEIVED].packets);
@@ -198,7 +124,7 @@ static void restarts(bool xdp)
 	simple_init(&s, "pa", 1, "pb", xdp ? SV_ATTACH_XDP | SV_ATTACH_META | SV_ATTACH_SINGLE : 0,
 		    true);
 	OK(sv_attach_set(plane, &s.spec, 1, &err));
-	flow_start(&f, "ea", "eb");
+	flow_start(&f, "ea", "eb", NULL);
 	for (int i = 0, n = 20; i < n; i++) {
 		/* In turn: the same build; the same programs of another; another devmap program. */
 		if (i % 3 == 1)
@@ -221,7 +147,7 @@ static void restarts(bool xdp)
 	assert_int_equal(sv_plane_open_maps(&other, PIN, &err), -EPROTO);
 	schema = SV_SCHEMA;
 	OK(sv_map_set(plane, SV_MAP_SCHEMA, &key, &schema, &err));
-	flow_stop(&f);
+	flow_stop(&f, false);
 	assert_listed(&s.spec, 1);
 	print_message("# slowest restart: %.0f ms\n", worst * 1000);
 	free(s.spec.port);
@@ -255,14 +181,14 @@ static void changes(bool xdp)
 	two.fan[0].dest[1].kind = SV_DEST_SHADOW;
 	two.fan[0].dest[1].flags = 0;
 	OK(sv_attach_set(plane, &one.spec, 1, &err));
-	flow_start(&f, "ea", "eb");
+	flow_start(&f, "ea", "eb", NULL);
 	for (int i = 0; i < 20; i++) {
 		struct simple *s = i % 2 ? &one : &two;
 
 		OK(sv_attach_set(plane, &s->spec, 1, &err));
 		assert_listed(&s->spec, 1);
 	}
-	flow_stop(&f);
+	flow_stop(&f, false);
 	free(one.spec.port);
 	free(two.spec.port);
 }
