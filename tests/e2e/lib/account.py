@@ -4,7 +4,8 @@ import json
 import re
 import time
 
-from .shell import ROOT, Fail, need
+from .shell import ROOT, Fail, need, wait_for
+from .traffic import received
 
 
 def _kinds(macro):
@@ -134,3 +135,22 @@ def device_lost(host, port, session):
         return packets(row["counters"], "xdp-lost")
     stats = json.loads(host.net.out("ip", "-j", "-s", "link", "show", "dev", port))[0]["stats64"]
     return stats["tx"]["dropped"] - session_counters(host, session)["shed-tx"]
+
+
+def all_came(host, session, vnode, iface, since=0):
+    """Every copy came, or its device says that it lost it; how many came. The monitor's share of a busy
+    CPU is small: what is on its way is waited for."""
+    port = host.port_of(vnode, iface)
+
+    def figures():
+        return (session_counters(host, session)["copied"], received(host.vnode(vnode), iface) - since,
+                device_lost(host, port, session))
+
+    def closed():
+        copied, came, lost = figures()
+        return copied == came + lost
+    try:
+        wait_for("", closed, 15, 0.1)
+    except Fail:
+        raise Fail("{}: {} copied, {} came, its device lost {}".format(session, *figures())) from None
+    return figures()[1]

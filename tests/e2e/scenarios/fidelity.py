@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A copy is the packet: byte for byte and in order, for monitors and shadows."""
+import json
 import subprocess
 
-from lib.shell import need
+from lib.shell import need, wait_for
 from lib.tap import scenario
 from lib.topo import Three
-from lib.traffic import Rx, digest, send_gently
+from lib.traffic import Rx, digest, received, send_gently
 from scenarios.basic import PY
 
 
@@ -139,6 +140,12 @@ def tcp_only(frames, side, port=7200):
     return out
 
 
+def passed(net, dev):
+    """Frames that a device has sent or received so far."""
+    stats = json.loads(net.out("ip", "-j", "-s", "link", "show", "dev", dev))[0]["stats64"]
+    return stats["rx"]["packets"] + stats["tx"]["packets"]
+
+
 @scenario("fidelity: TCP from inside a VNode, offloads on and off", Three)
 def tcp(topo):
     h1 = topo.hosts[0]
@@ -152,12 +159,15 @@ def tcp(topo):
     cases += [("off", ["tso", "off", "gso", "off", "tx", "off"], 1200)]
     frames = 0
     for name, offloads, size in cases:
+        copies, frames_before = received(monitor, "mt"), passed(r1, "eth1")
         if offloads:
             r1.run("ethtool", "-K", "eth1", *offloads)
         with Rx(r1, "eth1", None, write=True) as inside, Rx(monitor, "mt", write=True) as copy, \
                 Rx(right, "u0") as outer:
             for address in ("10.3.0.100", "fd00:3::100"):
                 converse(r1, right, address, 100, size)
+            wait_for("the last copies", lambda: received(monitor, "mt") - copies >=
+                     passed(r1, "eth1") - frames_before, 15)
             for sniffer in (inside, copy, outer):
                 sniffer.stop(0.3)
         for side in (0, 1):

@@ -6,7 +6,7 @@ import signal
 import time
 
 from lib import capture
-from lib.account import SESSION_KINDS, device_lost, session_counters
+from lib.account import SESSION_KINDS, all_came, device_lost, session_counters
 from lib.one import One
 from lib.shell import binary, need, wait_for
 from lib.tap import scenario
@@ -60,11 +60,8 @@ def overload(topo):
     text = []
     for name in ("iface", "head"):
         counters = accounted(host, name)
-        lost = device_lost(host, host.port_of(moni, name), name)
-        came = wait_for(f"what is on its way to {name}", lambda n=name, c=counters, x=lost: (
-            received(host.vnode(moni), n) - before[n] + x == c["copied"]) and
-            received(host.vnode(moni), n) - before[n], 5)
-        text.append(f"{name} {came} came, {lost} lost by its device")
+        came = all_came(host, name, moni, name, before[name])
+        text.append(f"{name} {came} came, {counters['copied'] - came} lost by its device")
     counters = accounted(host, "ring")
     packets = len(capture.Pcapng(path).packets)
     need(packets == counters["copied"] and said["lost"] == counters["shed-ring"],

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """How much a monitor gets: samples, snap lengths and budgets, each against what was sent."""
 from lib import capture
-from lib.account import device_lost, session_counters
+from lib.account import all_came, session_counters
 from lib.one import One
 from lib.shell import need
 from lib.tap import scenario
@@ -37,15 +37,6 @@ def near(what, value, want):
     need(abs(value - want) <= SHARE * want, f"{what}: {value:.0f}, not {want:.0f} ± {SHARE:.0%}")
 
 
-def arrived_is_copied(host, session, vnode, iface, since):
-    """Every copy came, or its device says that it lost it."""
-    came = received(host.vnode(vnode), iface) - since
-    copied = session_counters(host, session)["copied"]
-    lost = device_lost(host, host.port_of(vnode, iface), session)
-    need(came + lost == copied, f"{session}: {copied} copied, {came} came, the device lost {lost}")
-    return came
-
-
 @scenario("sample: 1 in 100 and 1 in 256 of a million packets", One)
 def packets(topo):
     host, left, right = topo.hosts[0], topo.outside["left"], topo.outside["right"]
@@ -62,7 +53,7 @@ def packets(topo):
         capturing.stop()
         need(sent["sent"] == MILLION == sink.packets(),
              f"{sent['sent']} sent, {sink.packets()} carried by production")
-    came = {"s100": arrived_is_copied(host, "s100", f"M/{host.name}", "s100", before),
+    came = {"s100": all_came(host, "s100", f"M/{host.name}", "s100", before),
             "s256": len(capture.Pcapng(path).packets)}
     for name, n in (("s100", 100), ("s256", 256)):
         c = session_counters(host, name)
