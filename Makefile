@@ -27,7 +27,11 @@ LOADER_SRC = $(wildcard loader/*.c)
 # The readers' library needs libbpf alone.
 TAP_SRC = $(wildcard loader/tap*.c) loader/err.c
 MAINS = agent/svnetd.c agent/cli/svnet.c agent/vnode/vinit.c
-AGENT_SRC = $(filter-out $(MAINS),$(wildcard agent/*.c agent/*/*.c))
+# Only svnet-xl links libxl; it is made where libxen-dev is.
+XL_SRC = $(wildcard agent/xl/*.c)
+XEN := $(shell pkg-config --exists xenlight xenstore xentoollog 2>/dev/null && echo yes)
+XL_LIBS = -lxenlight -lxenstore -lxentoollog
+AGENT_SRC = $(filter-out $(MAINS) $(XL_SRC),$(wildcard agent/*.c agent/*/*.c))
 UNIT = $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 PROG = $(patsubst tests/prog/%.c,$(B)/tests/prog/%,$(wildcard tests/prog/test_*.c))
 FUZZ = $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -35,7 +39,7 @@ TOOLS = $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 BENCH = $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
 objs = $(1:%.c=$(B)/$(2)%.o)
-BINARIES = $(B)/svnetd $(B)/svnet $(B)/svnet-vinit
+BINARIES = $(B)/svnetd $(B)/svnet $(B)/svnet-vinit $(if $(XEN),$(B)/svnet-xl)
 LIBRARY = $(B)/libsvtap.a
 
 .DEFAULT_GOAL := all
@@ -83,6 +87,10 @@ $(B)/svnet-vinit: $(B)/agent/vnode/vinit.o
 	$(link)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
+$(B)/svnet-xl: $(call objs,$(XL_SRC)) $(B)/loader/err.o
+	$(link)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcjson $(XL_LIBS) -lpthread
+
 $(UNIT): $(B)/tests/unit/%: $(B)/asan/tests/unit/%.o $(B)/asan/libsvagent.a $(B)/asan/libsvloader.a
 	@mkdir -p $(@D)
 	$(link)
@@ -123,7 +131,7 @@ UNIT_DIR ?= /lib/systemd/system
 
 .PHONY: help clean fmt install
 TAP_HEADERS = loader/tap.h loader/err.h maps/tap.h maps/schema.h
-install: all ## svnetd, svnet, svnet-vinit, the systemd unit, libsvtap (DESTDIR=, PREFIX=/usr)
+install: all ## svnetd, svnet, svnet-vinit, svnet-xl, the systemd unit, libsvtap (DESTDIR=, PREFIX=/usr)
 	$(Q)install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(UNIT_DIR)
 	$(Q)install -m 755 $(BINARIES) $(DESTDIR)$(PREFIX)/sbin
 	$(Q)install -m 644 agent/svnetd.service $(DESTDIR)$(UNIT_DIR)

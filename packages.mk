@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The one list of Debian packages: what builds svnet, what runs it, what its tests and benches use.
 BUILD_PACKAGES = gcc libc6-dev clang llvm bpftool pkg-config linux-libc-dev libbpf-dev libxdp-dev libelf-dev \
-	libpcap-dev zlib1g-dev libcjson-dev libuv1-dev libnl-3-dev libnl-route-3-dev libnl-genl-3-dev
+	libpcap-dev zlib1g-dev libcjson-dev libuv1-dev libnl-3-dev libnl-route-3-dev libnl-genl-3-dev \
+	libxen-dev
 RUN_PACKAGES = netbase iproute2 ethtool nftables procps util-linux
 TEST_PACKAGES = libcmocka-dev clang-format python3 python3-scapy iputils-ping tcpdump tshark tcpreplay \
 	baresip-core sip-tester iperf3 qemu-system-x86 busybox-static cpio xz-utils zstd git

@@ -15,7 +15,7 @@
 #include "log.h"
 
 /* The drivers that an agent opens; vnode.c knows what they are. */
-static const char *const driver_names[] = { "netns", "external" };
+static const char *const driver_names[] = { "netns", "external", "xen" };
 
 static const char usage[] =
 	"usage: svnetd --host NAME [--store file:/var/lib/svnet] [--run /run/svnet]\n"
@@ -261,6 +261,19 @@ static void on_event(uv_poll_t *poll, int status, int events)
 	sv_event_read(agent->plane, take_event, agent, NULL);
 }
 
+/* A VNode has crashed, stopped, come or gone: what it was the reconciliation sees and says. */
+static void on_driver(uv_poll_t *poll, int status, int events)
+{
+	struct agent *agent = poll->data;
+
+	(void)status;
+	(void)events;
+	for (size_t i = 0; i < agent->n_driver; i++)
+		if (agent->driver_poll[i] == poll)
+			agent->driver[i].ops->event_drain(&agent->driver[i]);
+	sv_agent_kick(agent, 100);
+}
+
 static void on_clock(uv_poll_t *poll, int status, int events)
 {
 	struct agent *agent = poll->data;
@@ -326,6 +339,17 @@ static uv_signal_t *signal_start(struct agent *agent, int number)
 	return signal;
 }
 
+static void watch_drivers(struct agent *agent)
+{
+	for (size_t i = 0; i < agent->n_driver; i++) {
+		struct sv_vnode_driver *drv = &agent->driver[i];
+		int fd = drv->ops->event_fd ? drv->ops->event_fd(drv) : -ENOTSUP;
+
+		if (fd >= 0)
+			agent->driver_poll[i] = poll_start(agent, fd, on_driver);
+	}
+}
+
 static int open_handles(struct agent *agent, struct sv_err *err)
 {
 	int event_fd = sv_event_fd(agent->plane, err);
@@ -345,6 +369,7 @@ static int open_handles(struct agent *agent, struct sv_err *err)
 	agent->link_poll = poll_start(agent, sv_link_watch_fd(agent->link), on_link);
 	agent->event_poll = poll_start(agent, event_fd, on_event);
 	agent->clock_poll = poll_start(agent, agent->clock_fd, on_clock);
+	watch_drivers(agent);
 	if (!agent->kick || !agent->retry || !agent->gate_timer || !agent->export_timer ||
 	    !agent->sigterm || !agent->sigint || !agent->store_poll || !agent->link_poll ||
 	    !agent->event_poll || !agent->clock_poll)
@@ -370,6 +395,8 @@ void sv_agent_stop(struct agent *agent)
 	close_one(agent->link_poll);
 	close_one(agent->event_poll);
 	close_one(agent->clock_poll);
+	for (size_t i = 0; i < agent->n_driver; i++)
+		close_one(agent->driver_poll[i]);
 	close_one(agent->sigterm);
 	close_one(agent->sigint);
 	close_one(agent->kick);

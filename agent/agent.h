@@ -39,6 +39,7 @@ struct agent {
 	struct sv_wait *waits; /* wait.c: calls that wait for other hosts */
 
 	uv_poll_t *store_poll, *link_poll, *event_poll, *clock_poll;
+	uv_poll_t *driver_poll[SV_AGENT_DRIVERS]; /* NULL: it tells nothing */
 	uv_signal_t *sigterm, *sigint;
 	uv_timer_t *kick; /* a reconciliation is due */
 	uv_timer_t *retry; /* after a failure, with back-off */

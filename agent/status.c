@@ -215,6 +215,8 @@ static cJSON *vnode_json(struct agent *agent, const struct sv_vnode_status *stat
 	cJSON_AddNumberToObject(item, "pid", status->pid);
 	cJSON_AddNumberToObject(item, "restarts", status->restarts);
 	cJSON_AddStringToObject(item, "note", status->note);
+	if (status->detail[0])
+		cJSON_AddItemToObject(item, status->driver, cJSON_Parse(status->detail));
 	notes = sv_obj_get(sv_obj_get(agent->report, "notes"), name);
 	if (notes)
 		cJSON_AddItemToObject(item, "not_copied", cJSON_Duplicate(notes, 1));

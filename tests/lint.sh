@@ -55,8 +55,10 @@ rule "bpf/lib includes maps/, vendor-headers, linux/ and libbpf's BPF side" \
 	"$(includes_but '(maps/[a-z]+(\.bpf)?|bpf/lib/[a-z_]+|[a-z_]+|linux/[a-z0-9_/]+|vendor-headers/.*|bpf/bpf_(helpers|endian|core_read))\.h' "${bpf_lib[@]}")"
 rule "the loader knows nothing of the agent" "$(includes 'agent/' "${loader[@]}")"
 rule "the agent never includes libbpf or libxdp" "$(includes '(bpf|xdp)/' "${agent[@]}")"
-rule "only the Xen driver includes libxl" \
-	"$(includes '(libxl|xen)' "${agent[@]}" | grep -v '^agent/vnode/xen' || true)"
+rule "only svnet-xl includes libxl" \
+	"$(includes '(libxl|xen)' "${agent[@]}" | grep -vE '^agent/xl/|^agent/vnode/xen[a-z_]*\.c: xen\.h$' || true)"
+rule "svnet-xl knows nothing of the agent" \
+	"$(includes 'agent/' $(files 'agent/xl/*.[ch]') || true)"
 rule "only the etcd store includes libcurl" \
 	"$(includes 'curl/' "${agent[@]}" | grep -v '^agent/store/etcd' || true)"
 rule "the agent includes of the loader only its public headers" \

@@ -75,6 +75,7 @@ int sv_cli_call(const struct sv_cli *cli, const char *method, const cJSON *param
 
 /* ---- exec.c, watch.c ---- */
 int sv_cli_exec(struct sv_cli *cli);
+int sv_cli_console(struct sv_cli *cli);
 int sv_cli_status(struct sv_cli *cli);
 
 /* ---- capture.c, top.c ---- */

@@ -87,6 +87,12 @@ const struct sv_cli_command sv_cli_commands[] = {
 	  .argument = { { "vnode" } },
 	  .rest = true,
 	  .run = sv_cli_exec },
+	{ .words = "vnode console",
+	  .usage = "V/N",
+	  .help = "the console of a domain; Ctrl-] leaves it",
+	  .method = "vnode.where",
+	  .argument = { { "vnode" } },
+	  .run = sv_cli_console },
 	{ .words = "monitor start",
 	  .usage = "NAME --of VNET [--filter E] [--direction in|out|both] [--at POINT …] "
 		   "[--sample packets/N|flows/N] [--snap N] [--budget 10000pps|5mbit] "

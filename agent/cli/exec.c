@@ -23,16 +23,21 @@ static int open_driver(struct sv_vnode_driver *drv, const cJSON *where, struct s
 
 static int run(const cJSON *where, char **argv, pid_t *pid, struct sv_err *err)
 {
+	const char *vnet = sv_obj_string(where, "vnet"), *name = sv_obj_string(where, "name");
 	const int fds[3] = { 0, 1, 2 };
 	struct sv_vnode_driver drv;
 	int rc = open_driver(&drv, where, err);
 
 	if (rc)
 		return rc;
-	rc = drv.ops->exec
-		     ? drv.ops->exec(&drv, sv_obj_string(where, "vnet"),
-				     sv_obj_string(where, "name"), argv, fds, pid, err)
-		     : sv_err_set(err, -EOPNOTSUPP, "driver %s cannot run commands", drv.ops->name);
+	if (argv && drv.ops->exec)
+		rc = drv.ops->exec(&drv, vnet, name, argv, fds, pid, err);
+	else if (!argv && drv.ops->console)
+		rc = drv.ops->console(&drv, vnet, name, fds, pid, err);
+	else
+		rc = sv_err_set(err, -EOPNOTSUPP, "driver %s %s", drv.ops->name,
+				argv ? "cannot run commands"
+				     : "has no consoles; svnet vnode exec runs a shell");
 	drv.ops->close(&drv);
 	return rc;
 }
@@ -48,8 +53,7 @@ static int wait_for(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Here and not in the daemon: the command is to have this terminal. Needs root. */
-int sv_cli_exec(struct sv_cli *cli)
+static int run_and_wait(struct sv_cli *cli, char **argv)
 {
 	_cleanup_json_ cJSON *where = NULL;
 	struct sv_err err = { 0 };
@@ -58,7 +62,7 @@ int sv_cli_exec(struct sv_cli *cli)
 
 	if (rc)
 		return rc;
-	rc = run(where, cli->rest, &pid, &err);
+	rc = run(where, argv, &pid, &err);
 	if (rc) {
 		fprintf(stderr, "svnet: %s\n", err.text[0] ? err.text : strerror(-rc));
 		return SV_EXIT_REFUSED;
@@ -66,4 +70,15 @@ int sv_cli_exec(struct sv_cli *cli)
 	/* Interrupts are the command's to handle. */
 	signal(SIGINT, SIG_IGN);
 	return wait_for(pid);
+}
+
+/* Here and not in the daemon: the command is to have this terminal. Needs root. */
+int sv_cli_exec(struct sv_cli *cli)
+{
+	return run_and_wait(cli, cli->rest);
+}
+
+int sv_cli_console(struct sv_cli *cli)
+{
+	return run_and_wait(cli, NULL);
 }

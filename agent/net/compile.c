@@ -189,6 +189,8 @@ static int spec_dup(struct sv_vnode_spec *to, const struct sv_vnode_spec *from)
 	to->cpu_weight = from->cpu_weight;
 	if (from->nft && !(to->nft = strdup(from->nft)))
 		return -ENOMEM;
+	if (from->xen && !(to->xen = strdup(from->xen)))
+		return -ENOMEM;
 	if (ifaces_dup(to, from) || strv_dup(&to->routes, from->routes) ||
 	    strv_dup(&to->sysctls, from->sysctls) || strv_dup(&to->tc, from->tc) ||
 	    strv_dup(&to->program, from->program))

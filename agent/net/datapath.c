@@ -88,7 +88,8 @@ static __u32 repeated_device(const struct sv_attach_plan *a)
 	return 0;
 }
 
-static bool any_vnode(const struct sv_compile *c, const struct sv_attach_plan *a, bool external)
+static bool any_vnode(const struct sv_compile *c, const struct sv_attach_plan *a,
+		      bool (*like)(const struct sv_net_vnode *))
 {
 	for (size_t v = 0; v < a->n_view; v++)
 		for (size_t m = 0; m < a->view[v].local->n; m++) {
@@ -96,10 +97,10 @@ static bool any_vnode(const struct sv_compile *c, const struct sv_attach_plan *a
 			const struct sv_net_vnet *vnet = sv_view_vnet(c, &a->view[v]);
 
 			if (member->role == SV_ROLE_VNODE &&
-			    (!external || sv_net_is_external(&vnet->vnode[member->vnode])))
+			    (!like || like(&vnet->vnode[member->vnode])))
 				return true;
 		}
-	return a->out->spec.val.bits && !external;
+	return a->out->spec.val.bits && !like;
 }
 
 bool sv_compile_datapath(const struct sv_compile *c, const struct sv_attach_plan *a)
@@ -116,11 +117,14 @@ bool sv_compile_datapath(const struct sv_compile *c, const struct sv_attach_plan
 	if (twice)
 		return say(a, false, "%s twice among the destinations",
 			   sv_names_get(c->names, twice));
+	/* A vif has no ndo_xdp_xmit, whoever asks. */
+	if (any_vnode(c, a, sv_net_is_xen))
+		return say(a, false, "a Xen VNode, whose vif takes no XDP frames");
 	if (xdp && !any)
 		return say(a, true, "asked for by %s.%s.datapath", list_of(xdp), xdp->name);
-	if (any_vnode(c, a, true))
+	if (any_vnode(c, a, sv_net_is_external))
 		return say(a, false, "an external VNode, which may take no XDP frames");
-	if (any_vnode(c, a, false))
+	if (any_vnode(c, a, NULL))
 		return say(a, false, "keeps a VNode's TSO and GSO; datapath xdp forwards faster");
 	return say(a, true, "wire to wire");
 }

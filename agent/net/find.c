@@ -70,3 +70,8 @@ bool sv_net_is_external(const struct sv_net_vnode *vnode)
 {
 	return !strcmp(vnode->spec.driver, "external");
 }
+
+bool sv_net_is_xen(const struct sv_net_vnode *vnode)
+{
+	return !strcmp(vnode->spec.driver, "xen");
+}

@@ -73,6 +73,9 @@ void sv_load_groups(struct sv_load *l, const cJSON *network);
 /* parse_vnet.c: one VNet from its JSON. */
 void sv_load_vnet(struct sv_load *l, const struct sv_path *at, const char *name, const cJSON *json,
 		  enum sv_vnet_kind kind, int of);
+/* parse_xen.c: the domain of a VNode whose driver is "xen", of spec->driver set already. */
+void sv_load_xen(struct sv_load *l, const struct sv_path *at, const cJSON *json,
+		 struct sv_vnode_spec *spec);
 /* expand.c: shadows, and the monitoring VNets that sessions need. */
 void sv_load_shadows(struct sv_load *l, const cJSON *doc);
 void sv_load_monitors(struct sv_load *l, const cJSON *doc);
@@ -129,5 +132,6 @@ int sv_net_segment_of(const struct sv_net_vnet *vnet, int vnode, int iface);
 /* The member of a group with a role, or -1. */
 int sv_net_member(const struct sv_net *net, int group, int role);
 bool sv_net_is_external(const struct sv_net_vnode *vnode);
+bool sv_net_is_xen(const struct sv_net_vnode *vnode);
 
 #endif

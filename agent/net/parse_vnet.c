@@ -144,9 +144,9 @@ static void load_vnode_place(struct sv_load *l, const struct sv_path *at, const 
 		sv_load_bad(l, SV_PATH(at, "host"), "is missing");
 	else if (vnode->host < 0)
 		sv_load_bad(l, SV_PATH(at, "host"), "there is no host %s", host);
-	if (strcmp(driver, "netns") && strcmp(driver, "external"))
+	if (strcmp(driver, "netns") && strcmp(driver, "external") && strcmp(driver, "xen"))
 		sv_load_bad(l, SV_PATH(at, "driver"),
-			    "\"%s\" is not a driver: \"netns\" or \"external\"", driver);
+			    "\"%s\" is not a driver: \"netns\", \"xen\" or \"external\"", driver);
 	else
 		strcpy(vnode->spec.driver, driver);
 }
@@ -156,7 +156,7 @@ static void load_vnode(struct sv_load *l, const struct sv_path *at, const cJSON 
 {
 	static const char *const known[] = { "host",	   "driver", "interfaces", "routes",
 					     "sysctls",	   "tc",     "program",	   "nftables",
-					     "cpu_weight", NULL };
+					     "cpu_weight", "xen",    NULL };
 	struct sv_net_vnode *vnode;
 	const char *nft;
 
@@ -173,6 +173,7 @@ static void load_vnode(struct sv_load *l, const struct sv_path *at, const cJSON 
 			   : vnet->kind == SV_VNET_SHADOW ? SV_TIER_SHADOW
 							  : SV_TIER_PRODUCTION;
 	load_vnode_place(l, at, json, vnode);
+	sv_load_xen(l, at, json, &vnode->spec);
 	load_ifaces(l, SV_PATH(at, "interfaces"), sv_json_get(json, "interfaces"), vnode);
 	load_strings(l, at, json, "routes", check_line, &vnode->spec.routes);
 	load_strings(l, at, json, "sysctls", check_sysctl, &vnode->spec.sysctls);

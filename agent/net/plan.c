@@ -300,14 +300,14 @@ static void vnodes_tier(struct planner *p)
 	}
 }
 
-/* What an operator paused stays so; without a program there is nothing to start. */
+/* What an operator paused stays so; without a program or a guest there is nothing to start. */
 static void vnodes_start(struct planner *p)
 {
 	for (size_t i = 0; i < p->want->n_vnode; i++) {
 		const struct sv_host_vnode *want = &p->want->vnode[i];
 		const struct sv_host_vnode *have = find_vnode(p->have, want);
 
-		if (want->left_out || !want->spec.program)
+		if (want->left_out || (!want->spec.program && !want->spec.xen))
 			continue;
 		if (!have || have->state == SV_VNODE_DEFINED || have->state == SV_VNODE_FAILED)
 			op_index(p,

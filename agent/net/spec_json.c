@@ -59,6 +59,8 @@ char *sv_spec_json(const struct sv_vnode_spec *spec)
 	print_strings(f, "program", spec->program);
 	fputs(",\"nftables\":", f);
 	print_string(f, spec->nft ?: "");
+	if (spec->xen)
+		fprintf(f, ",\"xen\":%s", spec->xen);
 	fputc('}', f);
 	return fclose(f) ? NULL : TAKE_PTR(text);
 }

@@ -60,6 +60,8 @@ char *sv_spec_to_text(const struct sv_vnode_spec *spec)
 	cJSON_AddItemToObject(json, "tc", strv_to_json(spec->tc));
 	if (spec->nft)
 		cJSON_AddStringToObject(json, "nft", spec->nft);
+	if (spec->xen)
+		cJSON_AddStringToObject(json, "xen", spec->xen);
 	if (spec->program)
 		cJSON_AddItemToObject(json, "program", strv_to_json(spec->program));
 	if (spec->json)
@@ -180,6 +182,7 @@ static int get_spec(const cJSON *json, struct sv_vnode_spec *spec)
 	rc = rc ?: get_strv(json, "tc", &spec->tc);
 	rc = rc ?: get_strv(json, "program", &spec->program);
 	rc = rc ?: get_strdup(json, "nft", &spec->nft);
+	rc = rc ?: get_strdup(json, "xen", &spec->xen);
 	return rc ?: get_strdup(json, "json", &spec->json);
 }
 

@@ -6,10 +6,12 @@
 
 extern const struct sv_vnode_driver_ops sv_vnode_netns;
 extern const struct sv_vnode_driver_ops sv_vnode_external;
+extern const struct sv_vnode_driver_ops sv_vnode_xen;
 
 static const struct sv_vnode_driver_ops *const drivers[] = {
 	&sv_vnode_netns,
 	&sv_vnode_external,
+	&sv_vnode_xen,
 };
 
 const struct sv_vnode_driver_ops *sv_vnode_driver_find(const char *name)
@@ -43,6 +45,7 @@ void sv_vnode_spec_fini(struct sv_vnode_spec *spec)
 	strv_free(spec->tc);
 	strv_free(spec->program);
 	free(spec->nft);
+	free(spec->xen);
 	free(spec->json);
 	memset(spec, 0, sizeof(*spec));
 }

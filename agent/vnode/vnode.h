@@ -45,6 +45,7 @@ struct sv_vnode_spec {
 	char **tc; /* lines for `tc -batch`, run after `rate_kbit`: "class add dev eth1 …" */
 	char *nft; /* a ruleset for `nft -f -`, or NULL */
 	char **program; /* argv of the operator's program, or NULL: nothing runs */
+	char *xen; /* driver "xen": the domain, in JSON as agent/net/parse_xen.c prints it */
 	char *json; /* what this was parsed from, canonical: two specs are equal when it is */
 };
 
@@ -68,6 +69,7 @@ struct sv_vnode_status {
 	 * only destroy() or define() can mend it, update() cannot. */
 	char *spec_json;
 	char note[128]; /* why FAILED, in words */
+	char detail[320]; /* a JSON object of what the driver can say besides, "" = nothing */
 };
 
 struct sv_vnode_driver_ops;
@@ -131,6 +133,14 @@ struct sv_vnode_driver_ops {
 	 * child of the caller. */
 	int (*exec)(struct sv_vnode_driver *drv, const char *vnet, const char *name,
 		    char *const argv[], const int fds[3], pid_t *pid, struct sv_err *err);
+	/* May be NULL: it has none. The same for its console, where nobody gives a command. */
+	int (*console)(struct sv_vnode_driver *drv, const char *vnet, const char *name,
+		       const int fds[3], pid_t *pid, struct sv_err *err);
+	/* May be NULL, or -errno: it tells nothing by itself. A descriptor, the driver's, that
+	 * becomes readable when a VNode may have changed its state; what has is for list() to
+	 * say. */
+	int (*event_fd)(struct sv_vnode_driver *drv);
+	void (*event_drain)(struct sv_vnode_driver *drv);
 };
 
 /* NULL: no such driver. The one list of drivers is in vnode.c. */

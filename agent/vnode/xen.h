@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SV_AGENT_VNODE_XEN_H
+#define SV_AGENT_VNODE_XEN_H
+
+#include <cjson/cJSON.h>
+
+#include "netns.h"
+
+/*
+ * What the files of the Xen driver share. libxl is in a program of its own, svnet-xl
+ * (agent/xl/xl.h), started for each request and killed when it is late.
+ *
+ * A VNode is its folder, RUN_DIR/xen/VNET.NAME:
+ *
+ *	domain		struct sv_xen_record in JSON, written before there is a domain
+ *	spec.json	what was defined last; not there: half-made
+ */
+
+/* One driver. */
+struct sv_xen {
+	char helper[PATH_MAX]; /* "" = not installed */
+	char why[160]; /* no domain can be made here, and why; "" = it can */
+	int events[2]; /* a pipe from `svnet-xl events`, whichever of them runs */
+	pid_t watcher;
+};
+
+struct sv_xen_record {
+	char uuid[40]; /* of its domain, there or not yet */
+	bool started; /* a domain that is paused: the operator paused it */
+	bool stopped; /* by the operator: not to be taken for a crash */
+	uint32_t restarts; /* after the guest crashed or ended itself */
+	uint64_t restarted_s; /* the last one, CLOCK_BOOTTIME */
+	double ms_per_mib; /* how long it stood still when it was cloned last, 0 = never */
+	double pause_ms, estimate_ms; /* of the domain that this one was cloned from */
+	cJSON *disks; /* copies that go with it, as svnet-xl takes them; NULL = none */
+};
+void sv_xen_record_fini(struct sv_xen_record *record);
+
+/* ---- xen_record.c ---- */
+int sv_xen_init(struct sv_vn *vn, const struct sv_vnode_driver *drv, const char *vnet,
+		const char *name, struct sv_err *err);
+int sv_xen_load(const struct sv_vn *vn, struct sv_xen_record *record);
+int sv_xen_save(const struct sv_vn *vn, const struct sv_xen_record *record, struct sv_err *err);
+int sv_xen_load_spec(const struct sv_vn *vn, struct sv_vnode_spec *spec);
+int sv_xen_save_spec(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err);
+void sv_xen_uuid(char uuid[40]);
+
+/* ---- xen_request.c: pure ---- */
+/* A domain as svnet-xl takes it. */
+cJSON *sv_xen_domain(const struct sv_vnode_spec *spec, const char *uuid, const char *host,
+		     const char *script);
+/* For credit2: tiers weighed against each other, Xen's own 256 for production at 100. */
+uint32_t sv_xen_weight(enum sv_tier tier, uint32_t cpu_weight);
+/* Of spec->xen; "" and 0 when not there. */
+cJSON *sv_xen_parse(const struct sv_vnode_spec *spec);
+const char *sv_xen_str(const cJSON *object, const char *key);
+double sv_xen_num(const cJSON *object, const char *key);
+/* A member of "xen" or an interface that a running domain cannot be changed in; NULL: none. */
+const char *sv_xen_fixed(const struct sv_vnode_spec *from, const struct sv_vnode_spec *to);
+/* The same for a clone and its original: memory has a shape. */
+const char *sv_xen_unlike(const struct sv_vnode_spec *source, const struct sv_vnode_spec *clone);
+/* Gives a clone's writable disks paths of their own in spec->xen. *copies: what is to be copied,
+ * the caller's. -EINVAL: a disk that does not say how. */
+int sv_xen_own_disks(struct sv_vnode_spec *spec, cJSON **copies, struct sv_err *err);
+enum sv_xen_policy { SV_XEN_NEVER, SV_XEN_ON_CRASH, SV_XEN_ALWAYS };
+/* Is a domain that ended like this ("crashed", "poweroff", …, "gone") to be made again? */
+bool sv_xen_restarts(const struct sv_vnode_spec *spec, const char *state);
+/* How long to wait before restart number n, in seconds. */
+uint32_t sv_xen_backoff(uint32_t restarts);
+
+/* ---- xen_call.c ---- */
+/*
+ * One request to a helper, which may hang or die: after `ms` it is killed with what it has
+ * started. Its messages go to `log`. fd (-1: none) is its descriptor 3. 0, or -errno with what the
+ * helper said; *reply (the caller's, may be NULL) is set on success only. -ETIMEDOUT, -EPIPE: it
+ * had to be killed, or died: what it did is not known.
+ */
+int sv_xen_call(const char *helper, const char *log, const cJSON *request, int fd, int ms,
+		cJSON **reply, struct sv_err *err);
+
+/* ---- xen_host.c ---- */
+int sv_xen_host_open(struct sv_vnode_driver *drv, struct sv_err *err);
+void sv_xen_host_close(struct sv_vnode_driver *drv);
+/* A request of this driver; takes `request`. -ENODEV: no Xen, or no svnet-xl. */
+int sv_xen_ask(struct sv_vnode_driver *drv, const char *op, cJSON *request, int fd, int ms,
+	       cJSON **reply, struct sv_err *err);
+/* Can there be domains? */
+bool sv_xen_host_is(const struct sv_vnode_driver *drv);
+int sv_xen_event_fd(struct sv_vnode_driver *drv);
+void sv_xen_event_drain(struct sv_vnode_driver *drv);
+
+/* ---- xen_clone.c ---- */
+int sv_xen_clone(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
+		 const char *source_vnet, const char *source_name, FILE *report,
+		 struct sv_err *err);
+int sv_xen_snapshot(struct sv_vnode_driver *drv, const char *vnet, const char *name, FILE *file,
+		    struct sv_err *err);
+
+/* ---- xen.c ---- */
+/* Its folder, its record with a new UUID, its ports free. */
+int sv_xen_prepare(struct sv_vn *vn, struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
+		   struct sv_xen_record *record, struct sv_err *err);
+int sv_xen_create(const struct sv_vn *vn, struct sv_vnode_driver *drv,
+		  const struct sv_vnode_spec *spec, const struct sv_xen_record *record,
+		  struct sv_err *err);
+int sv_xen_tear_down(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct sv_err *err);
+/* "running", "paused", "crashed", "poweroff", "reboot", "watchdog", "gone"; domain may be NULL. */
+int sv_xen_state(struct sv_vnode_driver *drv, const struct sv_xen_record *record, char state[16],
+		 struct sv_err *err);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A running domain's memory, taken while it runs: libxl copies it in rounds, the domain stands
+ * still for the last one only, and goes on. Whatever fails, it goes on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "xl.h"
+
+enum {
+	TRIAL_MIB = 16, /* copied to see how fast this machine is */
+	DIRTY_PART = 4, /* of the memory, what the last round may have to copy */
+	FIXED_MS = 100, /* devices suspended and resumed */
+	SPARE_MIB = 16, /* of Xen itself, for a domain more */
+};
+
+/* ---- before ---- */
+
+/* Milliseconds to copy one MiB into a file, as the saving process does; at least 0.1. */
+static double pace(int fd)
+{
+	_cleanup_free_ char *block = malloc(1 << 20);
+	uint64_t start = sv_xl_now_ms();
+	double ms;
+	int i;
+
+	for (i = 0; block && i < TRIAL_MIB; i++) {
+		memset(block, i + 1, 1 << 20);
+		if (write(fd, block, 1 << 20) != 1 << 20)
+			break;
+	}
+	ms = (double)(sv_xl_now_ms() - start) / TRIAL_MIB;
+	if (ftruncate(fd, 0) || lseek(fd, 0, SEEK_SET))
+		return 0;
+	return ms > 0.1 ? ms : 0.1;
+}
+
+static double estimate(const cJSON *request, const libxl_dominfo *info, int fd)
+{
+	double mib = info->current_memkb / 1024.0;
+	double known = sv_xl_num(request, "ms_per_mib", 0);
+
+	return FIXED_MS + (known > 0 ? known * mib : pace(fd) * mib / DIRTY_PART);
+}
+
+static int check_estimate(const cJSON *request, const libxl_dominfo *info, int fd, cJSON *reply,
+			  struct sv_err *err)
+{
+	double limit = sv_xl_num(request, "pause_limit_ms", 0);
+	double ms = estimate(request, info, fd);
+
+	cJSON_AddNumberToObject(reply, "estimate_ms", (int)ms);
+	if (!limit || ms <= limit)
+		return 0;
+	return sv_err_set(err, -EBUSY,
+			  "it would stand still for about %d ms, and its pause_limit_ms is %d",
+			  (int)ms, (int)limit);
+}
+
+static int check_source(const libxl_dominfo *info, struct sv_err *err)
+{
+	if (info->shutdown)
+		return sv_err_set(err, -EBUSY, "it does not run: there is nothing to copy");
+	if (info->paused)
+		return sv_err_set(err, -EBUSY,
+				  "it is paused, and cannot tell its state: resume it "
+				  "first");
+	return 0;
+}
+
+static int check_memory(struct sv_xl *xl, const libxl_dominfo *info, struct sv_err *err)
+{
+	uint64_t need = info->current_memkb + SPARE_MIB * 1024, have = 0;
+
+	if (libxl_get_free_memory(xl->ctx, &have))
+		return sv_xl_fail(xl, ERROR_FAIL, "asking for free memory", err);
+	return have >= need
+		       ? 0
+		       : sv_err_set(err, -ENOMEM,
+				    "a clone needs %llu MiB of memory, and Xen has %llu MiB "
+				    "left",
+				    (unsigned long long)need >> 10, (unsigned long long)have >> 10);
+}
+
+/* In memory when there is room: production waits for the last of it to be written. */
+static int image_open(const libxl_dominfo *info)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long available = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %llu", &available) == 1)
+			break;
+	if (available > info->current_memkb + info->current_memkb / 4 + 65536)
+		return memfd_create("svnet-image", MFD_CLOEXEC);
+	return open("/var/tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+}
+
+/* ---- the checkpoint ---- */
+
+/* It may have been about to stand still when its saving ended. */
+static int go_on(struct sv_xl *xl, uint32_t domid, int settle_ms, struct sv_err *err)
+{
+	struct timespec tick = { .tv_nsec = 20000000 };
+	uint64_t until = sv_xl_now_ms() + settle_ms;
+	libxl_dominfo info = { 0 };
+	int rc;
+
+	for (;;) {
+		rc = libxl_domain_info(xl->ctx, &info, domid);
+		if (rc)
+			return sv_xl_fail(xl, rc, "looking at it", err);
+		if (sv_xl_is_suspended(&info))
+			return sv_xl_resume(xl, domid, err);
+		if (sv_xl_now_ms() >= until)
+			return 0;
+		nanosleep(&tick, NULL);
+	}
+}
+
+static int save(struct sv_xl *xl, uint32_t domid, int fd, struct sv_err *err)
+{
+	int rc = libxl_domain_suspend(xl->ctx, domid, fd, LIBXL_SUSPEND_LIVE, NULL);
+
+	return rc ? sv_xl_fail(xl, rc, "saving its memory", err) : 0;
+}
+
+static void add_pause(cJSON *reply, uint64_t since, const libxl_dominfo *info)
+{
+	double ms = since ? sv_xl_now_ms() - since : 0, mib = info->current_memkb / 1024.0;
+
+	cJSON_AddNumberToObject(reply, "pause_ms", ms);
+	cJSON_AddNumberToObject(reply, "memory_mib", mib);
+	cJSON_AddNumberToObject(reply, "ms_per_mib",
+				mib > 0 && ms > FIXED_MS ? (ms - FIXED_MS) / mib : 0);
+}
+
+/* Suspended, saved, its disks copied, resumed. */
+static int checkpoint(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info, int fd,
+		      cJSON *reply, struct sv_err *err)
+{
+	const cJSON *disks = cJSON_GetObjectItemCaseSensitive(request, "disks");
+	uint32_t limit = sv_xl_num(request, "pause_limit_ms", 0);
+	struct sv_xl_watch *watch = sv_xl_watch_start(xl, info->domid, limit);
+	struct sv_err first = { 0 };
+	bool cut = false;
+	uint64_t since;
+	int rc, resumed;
+
+	if (!watch)
+		return sv_err_set(err, -ENOMEM, "its pause cannot be watched");
+	rc = save(xl, info->domid, fd, &first);
+	rc = rc ?: sv_xl_disks_copy(disks, &first);
+	resumed = go_on(xl, info->domid, rc ? 2000 : 0, err);
+	since = sv_xl_watch_stop(watch, &cut);
+	add_pause(reply, since, info);
+	if (!rc)
+		return resumed;
+	sv_xl_disks_remove(disks);
+	if (cut)
+		return sv_err_set(err, -ETIMEDOUT,
+				  "it stood still for longer than its pause_limit_ms, %u, and goes "
+				  "on; nothing was copied",
+				  limit);
+	return sv_err_set(err, rc, "%s%s", first.text, resumed ? "; and it was not resumed" : "");
+}
+
+static int prepare(struct sv_xl *xl, const cJSON *request, libxl_dominfo *info, struct sv_err *err)
+{
+	int rc = sv_xl_find(xl, request, info, err);
+
+	return rc ?: check_source(info, err);
+}
+
+int sv_xl_checkpoint(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err)
+{
+	libxl_dominfo info = { 0 };
+	int rc = prepare(xl, request, &info, err);
+
+	return rc ?: checkpoint(xl, request, &info, xl->fd, reply, err);
+}
+
+/* ---- from an image ---- */
+
+static int restore(struct sv_xl *xl, const cJSON *domain, int fd, cJSON *reply, struct sv_err *err)
+{
+	libxl_domain_restore_params params;
+	libxl_domain_config config;
+	uint32_t domid = 0;
+	int rc;
+
+	rc = sv_xl_config(&config, domain, err);
+	if (!rc) {
+		libxl_domain_restore_params_init(&params);
+		params.stream_version = 2;
+		rc = libxl_domain_create_restore(xl->ctx, &config, &domid, fd, -1, &params, NULL,
+						 NULL);
+		rc = rc ? sv_xl_fail(xl, rc, "making it from the saved memory", err) : 0;
+		libxl_domain_restore_params_dispose(&params);
+	}
+	libxl_domain_config_dispose(&config);
+	cJSON_AddNumberToObject(reply, "domid", domid);
+	return rc;
+}
+
+int sv_xl_restore(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err)
+{
+	const cJSON *domain = cJSON_GetObjectItemCaseSensitive(request, "domain");
+
+	return restore(xl, domain, xl->fd, reply, err);
+}
+
+int sv_xl_clone(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err)
+{
+	const cJSON *domain = cJSON_GetObjectItemCaseSensitive(request, "domain");
+	libxl_dominfo info = { 0 };
+	_cleanup_close_ int fd = -1;
+	int rc = prepare(xl, request, &info, err);
+
+	rc = rc ?: check_memory(xl, &info, err);
+	if (rc)
+		return rc;
+	fd = image_open(&info);
+	if (fd < 0)
+		return sv_err_set(err, -errno, "a file for its memory: %s", strerror(errno));
+	rc = check_estimate(request, &info, fd, reply, err);
+	rc = rc ?: checkpoint(xl, request, &info, fd, reply, err);
+	if (rc)
+		return rc;
+	if (lseek(fd, 0, SEEK_SET))
+		return -errno;
+	rc = restore(xl, domain, fd, reply, err);
+	if (rc)
+		sv_xl_disks_remove(cJSON_GetObjectItemCaseSensitive(request, "disks"));
+	return rc;
+}
+
+int sv_xl_recover(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err)
+{
+	libxl_dominfo info = { 0 };
+	int rc = sv_xl_find(xl, request, &info, err);
+
+	(void)reply;
+	return rc ?: go_on(xl, info.domid, 3000, err);
+}
