@@ -24,6 +24,7 @@ static struct lab lab;
 static struct dp dp;
 static struct dp_wrap wrap;
 static struct dp_ring ring[SV_SESSION_BITS];
+static bool ring_there[SV_SESSION_BITS];
 static int bad;
 
 static void complain(const char *desc, int via, const char *fmt, ...)
@@ -190,13 +191,41 @@ static uint32_t fan_dest(struct sv_dests *d, uint32_t port, uint8_t kind, uint8_
 	return d->n++;
 }
 
+/* What the fan-outs of a row depend on. */
+struct fans {
+	uint8_t bits;
+	bool gated, no_fan;
+	uint16_t snap[SV_SESSION_BITS];
+};
+
+static struct fans fans_now = { .bits = 0xff };
+
+/* A change of the outer map waits for all CPUs: only when there is one. */
+static bool fans_change(const struct row *r)
+{
+	struct fans f;
+
+	memset(&f, 0, sizeof(f));
+	f.bits = r->bits;
+	f.gated = r->flags & SV_ATTACH_GATED;
+	f.no_fan = r->no_fan;
+	for (int bit = 0; bit < r->bits; bit++)
+		f.snap[bit] = r->in[bit].s.snap;
+	if (!memcmp(&f, &fans_now, sizeof(f)))
+		return false;
+	fans_now = f;
+	return true;
+}
+
 /* For every set of sessions: production at p1, targets at p2 …; variant 0 of a gated one has no
  * production. */
 static void set_fans(const struct row *r)
 {
 	bool gated = r->flags & SV_ATTACH_GATED;
 
-	for (uint32_t n = FAN; n < FAN + 64; n++)
+	if (!fans_change(r))
+		return;
+	for (uint32_t n = FAN; n < FAN + 16; n++)
 		dp_fanout(&dp, n, &(struct sv_dests){});
 	for (uint32_t variant = 0; variant <= gated; variant++) {
 		for (uint32_t mask = 0; mask < 1u << r->bits; mask++) {
@@ -250,10 +279,28 @@ static void set_session(const struct row *r, int bit)
 	dp_set(DP_MAP(&dp, sv_session), &number, &s);
 	dp_set(DP_MAP(&dp, sv_budget), &number, &budget);
 	dp_zero(DP_MAP(&dp, sv_scount), &number, sizeof(struct sv_scount));
-	dp_ring_put(&dp, &ring[bit]);
+	if (!ring_there[bit])
+		dp_ring_put(&dp, &ring[bit]);
+	ring_there[bit] = odd != ODD_NO_RING;
 	dp_ring_reset(&dp, &ring[bit], 77, odd == ODD_FULL ? SV_TAP_SLOTS : 0);
 	if (odd == ODD_NO_RING)
 		dp_ring_take(&dp, &ring[bit]);
+}
+
+/* One program for each set of sessions is enough. */
+static void set_filter(const struct row *r)
+{
+	static bool there;
+	static uint32_t matched;
+
+	if (r->filter != FILTER) {
+		dp_filter_none(&dp, SLOT);
+		there = false;
+	} else if (!there || matched != r->matched) {
+		dp_filter(&dp, SLOT, r->matched);
+		there = true;
+		matched = r->matched;
+	}
 }
 
 static void set_up(const struct row *r, enum sv_port_role role, uint16_t vlan)
@@ -281,9 +328,7 @@ static void set_up(const struct row *r, enum sv_port_role role, uint16_t vlan)
 	}
 	set_fans(r);
 	set_exits(r);
-	dp_filter_none(&dp, SLOT);
-	if (r->filter == FILTER)
-		dp_filter(&dp, SLOT, r->matched);
+	set_filter(r);
 	if (r->filter)
 		a.flags |= SV_ATTACH_FILTER;
 	dp_gate(&dp, 2 * GROUP, sv_gate_word(0, r->live, r->live));
@@ -958,6 +1003,7 @@ static void test_snap_before_production(void **state)
 	fan_dest(&d, 3, SV_DEST_SHADOW, 0, 0);
 	fan_dest(&d, 1, SV_DEST_PRIMARY, 0, 0);
 	dp_fanout(&dp, FAN + 1, &d);
+	fans_now.bits = 0xff;
 	go_live(SV_ROLE_VNODE, VIA_TC);
 	send_live(&r.pkt, got);
 	expect_head(&got[2], &r.pkt, 100);
