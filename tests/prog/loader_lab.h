@@ -142,10 +142,11 @@ static SV_UNUSED int finish(void **state)
 	return sv_plane_purge(PIN, &err) || !access(PIN, F_OK) || !access(parent, F_OK);
 }
 
-/* How often, at `cost` seconds a time: 20, or what an emulated machine has patience for. */
+/* How often, at `cost` seconds a time: 20, or what an emulated machine has patience for; at least
+ * three, one of every kind. */
 static SV_UNUSED int rounds(double cost)
 {
-	int n = cost < 1 ? 20 : cost < 5 ? 20 / cost : 4;
+	int n = cost < 1 ? 20 : cost < 5 ? 20 / cost : 3;
 
 	if (n < 20)
 		print_message("# %d rounds instead of 20: one takes %.0f s on this machine\n", n,
