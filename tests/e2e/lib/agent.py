@@ -61,7 +61,7 @@ class Host:
         def answers():
             need(self.alive(), f"svnetd of {self.name} ended: {self.log_tail()}")
             return os.path.exists(self.socket) and self.try_svnet("status")[0] == 0
-        wait_for(f"{self.name}'s svnetd to answer", answers, 20)
+        wait_for(f"{self.name}'s svnetd to answer", answers, 60)
 
     def kill(self, sig=signal.SIGKILL):
         if self.alive():
