@@ -29,6 +29,7 @@ struct sv_session {
 	/*
 	 * Budget (GCRA, ITU-T I.371 annex A): each copy costs per_frame + bytes * per_byte, in
 	 * 2^-16 ns; shed when the costs run more than burst_ns ahead of the clock. Both 0: none.
+	 * The clock goes by ticks (4 ms at 250 Hz): burst_ns below one is less than the budget.
 	 */
 	__u64 per_frame;
 	__u64 per_byte;
@@ -39,7 +40,7 @@ SV_ASSERT_SIZE(sv_session, 40);
 
 /* sv_budget: array, session number -> where its costs stand; all CPUs share it. */
 struct sv_budget {
-	__u64 until_ns; /* CLOCK_BOOTTIME; the theoretical arrival time */
+	__u64 until_ns; /* CLOCK_MONOTONIC_COARSE; the theoretical arrival time */
 	__u64 told_ns; /* last SV_EVENT_BUDGET: at most one a second */
 	__u8 pad[48]; /* a cache line of its own */
 };

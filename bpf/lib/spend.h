@@ -8,25 +8,29 @@
 
 #include "maps/attach.bpf.h"
 
-static __always_inline void sv_spend_tell(struct sv_budget *b, __u32 number, struct sv_offer *o)
+static __always_inline void sv_spend_tell(struct sv_budget *b, __u32 number, __u64 now_ns,
+					  struct sv_offer *o)
 {
 	struct sv_event event = {
-		.at_ns = o->now_ns,
 		.type = SV_EVENT_BUDGET,
 		.attach = o->attach,
 		.group = number,
 	};
 	__u64 told = *(volatile __u64 *)&b->told_ns;
 
-	if (!sv_budget_tells(told, o->now_ns))
+	if (likely(!sv_budget_tells(told, now_ns)) ||
+	    __sync_val_compare_and_swap(&b->told_ns, told, now_ns) != told)
 		return;
-	if (__sync_val_compare_and_swap(&b->told_ns, told, o->now_ns) == told)
-		sv_event_emit(&event);
+	event.at_ns = sv_offer_now(o);
+	sv_event_emit(&event);
 }
 
 #define SV_SPEND_TRIES 4 /* as many CPUs at the same instant */
 
-/* Has the session's budget room for a copy? Then it is taken. Who cannot decide says no. */
+/*
+ * Has the session's budget room for a copy? Then it is taken. Who cannot decide says no. The clock
+ * is the tick's: a frame over the budget must not cost what reading the exact one does.
+ */
 __noinline int sv_spend(const struct sv_session *s, __u32 number, struct sv_offer *o)
 {
 	struct sv_budget *b = bpf_map_lookup_elem(&sv_budget, &number);
@@ -34,7 +38,7 @@ __noinline int sv_spend(const struct sv_session *s, __u32 number, struct sv_offe
 
 	if (!s || !o || !b)
 		return 0;
-	now_ns = sv_offer_now(o);
+	now_ns = bpf_ktime_get_coarse_ns();
 	cost = sv_budget_cost(s, o->w.packets, sv_select_len(s, o->view.len));
 	for (int i = 0; i < SV_SPEND_TRIES; i++) {
 		__u64 until = *(volatile __u64 *)&b->until_ns;
@@ -45,7 +49,7 @@ __noinline int sv_spend(const struct sv_session *s, __u32 number, struct sv_offe
 		if (__sync_val_compare_and_swap(&b->until_ns, until, next) == until)
 			return 1;
 	}
-	sv_spend_tell(b, number, o);
+	sv_spend_tell(b, number, now_ns, o);
 	return 0;
 }
 
