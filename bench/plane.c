@@ -26,7 +26,7 @@
 #define LIVE_ROLE 1
 #define PORTS_MAX 4
 #define RING_SNAP 128
-#define BURST_NS 10000000
+#define BURST_NS 20000000 /* as the agent gives it */
 #define WORDS_MAX 40
 
 /* The devices: in and out of the host, to and from the VNode, and to a shadow. */
