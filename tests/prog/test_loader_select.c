@@ -108,13 +108,19 @@ static int filled(void)
 	return n;
 }
 
+/* The map that stands in fan-out 0: another one after every wait for running programs. */
+static __u32 waited(void)
+{
+	return program_in(SV_MAP_FANOUT, 0);
+}
+
 /* ---- slots ---------------------------------------------------------------------------------- */
 
 static void test_slots_are_shared(void **state)
 {
 	struct sv_attach_spec specs[3];
 	struct watched w[3];
-	__u32 slot, fanout;
+	__u32 slot, fanout, wait;
 
 	(void)state;
 	ports(true);
@@ -134,7 +140,9 @@ static void test_slots_are_shared(void **state)
 	/* a change is another slot, the same fan-outs; who shared goes on */
 	fanout = row_of(&w[0]).fanout;
 	watched_filter(&w[0], "icmp", NULL);
+	wait = waited();
 	OK(set_rc(&w[0]));
+	assert_int_not_equal(waited(), wait); /* before anything of the old one is emptied */
 	assert_int_not_equal(row_of(&w[0]).filter, slot);
 	assert_int_equal(row_of(&w[0]).fanout, fanout);
 	assert_int_equal(filled(), 6);
@@ -143,7 +151,9 @@ static void test_slots_are_shared(void **state)
 	OK(set_rc(&w[0]));
 	assert_int_equal(row_of(&w[0]).filter, row_of(&w[2]).filter);
 	assert_int_equal(filled(), 4);
+	wait = waited();
 	OK(sv_attach_del(plane, &w[1].spec.key, 1, &err));
+	assert_int_not_equal(waited(), wait);
 	assert_int_equal(filled(), 2);
 	OK(sv_attach_del(plane, &w[0].spec.key, 1, &err));
 	assert_int_equal(filled(), 2);
