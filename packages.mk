@@ -5,7 +5,8 @@ BUILD_PACKAGES = gcc libc6-dev clang llvm bpftool pkg-config linux-libc-dev libb
 	libxen-dev
 RUN_PACKAGES = netbase iproute2 ethtool nftables procps util-linux
 TEST_PACKAGES = libcmocka-dev clang-format python3 python3-scapy iputils-ping tcpdump tshark tcpreplay \
-	baresip-core sip-tester iperf3 qemu-system-x86 busybox-static cpio xz-utils zstd git
+	baresip-core sip-tester iperf3 qemu-system-x86 busybox-static cpio xz-utils zstd mmdebstrap \
+	e2fsprogs git
 
 PACKAGES = $(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-.PHONY: test check-unit check-prog check-e2e check-kernel check-mutants lint tools demo fuzz
+.PHONY: test check-unit check-prog check-e2e check-kernel check-xen check-mutants lint tools demo fuzz
 
 tools: $(TOOLS)
 
@@ -13,6 +13,8 @@ check-e2e: all $(TOOLS) ## whole networks in namespaces
 	@bash tests/run.sh e2e
 check-kernel: $(PROG) ## check-prog on Debian's own kernel, in QEMU
 	@bash tests/kernel/run.sh
+check-xen: packages all $(TOOLS) ## real Xen with a Debian dom0, in QEMU
+	@bash tests/xen/run.sh
 check-mutants: ## take every counter away in turn: a test must fail (half an hour)
 	@/usr/bin/python3 tests/e2e/mutate.py
 fuzz: $(FUZZ) ## random filters for FUZZ_SECONDS (60): what libpcap says, and the verifier takes

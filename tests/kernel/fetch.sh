@@ -1,10 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# fetch.sh DIR: puts Debian's own kernel into DIR: vmlinuz, release, and lib/modules with a modules.dep.
+# fetch.sh DIR [PATH…]: puts Debian's own kernel into DIR: vmlinuz, release, and lib/modules with a
+# modules.dep: those for networks, and those under more paths of the kernel's tree.
 # What is complete already is kept, so that only the first run needs a mirror.
 set -euo pipefail
 export LC_ALL=C
 dir=$1
+shift
+more=("${@/#/./lib/modules/*/kernel/}")
 [ -e "$dir/complete" ] && exit 0
 
 die() {
@@ -32,7 +35,7 @@ deb=$(echo linux-image-*.deb)
 
 dpkg-deb --fsys-tarfile "$deb" | tar -x --wildcards \
 	'./boot/vmlinuz-*' './boot/config-*' './lib/modules/*/modules.*' './lib/modules/*/kernel/lib/*' \
-	'./lib/modules/*/kernel/net/*' './lib/modules/*/kernel/drivers/net/*.ko'
+	'./lib/modules/*/kernel/net/*' './lib/modules/*/kernel/drivers/net/*.ko' ${more[@]+"${more[@]}"}
 ls lib/modules >release
 mv boot/vmlinuz-* vmlinuz
 busybox depmod -b "$PWD" "$(cat release)"

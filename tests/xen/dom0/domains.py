@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Domains as Xen's own tools see them, and plain guests of the toolstack's."""
+import json
+import re
+
+from lib.shell import need, out, run, wait_for
+
+KERNEL, INITRD = "/srv/guest/vmlinux", "/srv/guest/guest.initrd"
+LOGS = "/var/log/xen"
+
+
+def info():
+    """`xl info` as a dictionary."""
+    return {k.strip(): v.strip() for k, _, v in
+            (line.partition(":") for line in out("xl", "info").splitlines())}
+
+
+def domains():
+    """name -> what libxl says of every domain but dom0"""
+    rows = json.loads(out("xl", "list", "-l"))
+    return {row["config"]["c_info"]["name"]: row for row in rows if row.get("domid")}
+
+
+def domid(name):
+    return int(out("xl", "domid", name))
+
+
+def xenstore(path="/"):
+    """Every path under one in xenstore, with its value."""
+    found = {}
+    for line in run("xenstore-ls", "-f", path, check=False).stdout.splitlines():
+        key, _, value = line.partition(" = ")
+        found[key] = value.strip('"')
+    return found
+
+
+def vifs():
+    """The host sides of vifs that there are, by whatever name."""
+    names = []
+    for dev in json.loads(out("ip", "-j", "-d", "link", "show")):
+        path = f"/sys/class/net/{dev['ifname']}/device/driver"
+        if "vif" in run("readlink", path, check=False).stdout:
+            names.append(dev["ifname"])
+    return names
+
+
+def console(name):
+    """What a guest has said since xenconsoled has known it."""
+    text = ""
+    with open(f"{LOGS}/guest-{name}.log", encoding="utf-8", errors="replace") as f:
+        text = f.read()
+    return re.sub(r"\r", "", text)
+
+
+def booted(name, seconds=60):
+    wait_for(f"guest {name} to come up", lambda: "SVNET-READY" in console(name), seconds, 0.2)
+
+
+def guest_options(name, addresses, routes=(), more=()):
+    """The command line of a guest of ours (tests/xen/init.guest)."""
+    words = ["console=hvc0", "mitigations=off", "nokaslr", "quiet", "loglevel=3", f"sv.name={name}"]
+    words += [f"sv.eth{n}={a}" for n, a in enumerate(addresses)]
+    words += [f"sv.route={to},{via}" for to, via in routes]
+    return " ".join([*words, *more])
+
+
+def plain(path, name, nics, options, more=""):
+    """A guest's xl.cfg: `nics` are (device, MAC)."""
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(f'name = "{name}"\ntype = "pv"\nkernel = "{KERNEL}"\nramdisk = "{INITRD}"\n'
+                f'memory = 128\nvcpus = 1\ncmdline = "{options}"\n')
+        f.write("vif = [ " + ", ".join(
+            f'"mac={mac},vifname={dev},script=vif-none"' for dev, mac in nics) + " ]\n" + more + "\n")
+    return path
+
+
+def create(path):
+    run("xl", "create", path, timeout=90)
+
+
+def destroy_all():
+    for name in domains():
+        run("xl", "destroy", name, check=False)
+    need(not domains(), f"domains that cannot be destroyed: {list(domains())}")
