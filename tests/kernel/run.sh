@@ -5,14 +5,14 @@
 #
 #   B            the build folder (default build); its tests/prog/test_* are run
 #   ACCEL, CPU   QEMU's -accel and -cpu
-#   LIMIT        seconds for everything in the machine (default 900), TEST_LIMIT for one program (300)
+#   LIMIT        seconds for everything in the machine (default 1200), TEST_LIMIT for one program (400)
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
 B=${B:-build}
 work=$B/kernel
 run= qemu=
-limit=${LIMIT:-900} test_limit=${TEST_LIMIT:-300}
+limit=${LIMIT:-1200} test_limit=${TEST_LIMIT:-400}
 
 die() {
 	echo "check-kernel: $*" >&2

@@ -606,9 +606,9 @@ static void exchange(bool xdp)
 		watched_filter(&w, i % 2 ? EVEN : ODD, i % 2 ? ODD : EVEN);
 		OK(set_rc(&w));
 		cost = (seconds() - at) / (i + 1);
-		if (i == 4 && cost > 0.2) {
+		if (i == 4 && cost > 0.1) {
 			n = 20;
-			print_message("# 20 changes instead of 200: one takes %.1f s\n", cost);
+			print_message("# 20 changes instead of 200: one takes %.2f s\n", cost);
 		}
 	}
 	print_message("# %d changes, %.0f ms each\n", n, cost * 1e3);
