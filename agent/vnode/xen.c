@@ -126,7 +126,17 @@ static void fill_detail(struct sv_vnode_status *status, const struct sv_xen_reco
 		 record->estimate_ms);
 }
 
-static void fill(struct sv_vnode_status *status, const struct sv_vn *vn, const cJSON *reply)
+/* Nobody could ask: as it was, and not as if it had ended. */
+static void fill_unknown(struct sv_vnode_status *status, const struct sv_xen_record *record,
+			 const char *why)
+{
+	status->state = record->started ? SV_VNODE_RUNNING : SV_VNODE_DEFINED;
+	snprintf(status->note, sizeof(status->note), "not known: %.110s", why);
+}
+
+/* `why` the reply is none, or NULL. */
+static void fill(struct sv_vnode_status *status, const struct sv_vn *vn, const cJSON *reply,
+		 const char *why)
 {
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
@@ -146,8 +156,12 @@ static void fill(struct sv_vnode_status *status, const struct sv_vn *vn, const c
 	domain = find_domain(reply, record.uuid);
 	status->tier = spec.tier;
 	status->restarts = record.restarts;
-	fill_state(status, &record, domain ? sv_xen_str(domain, "state") : "gone");
-	fill_detail(status, &record, domain);
+	if (why)
+		fill_unknown(status, &record, why);
+	else
+		fill_state(status, &record, domain ? sv_xen_str(domain, "state") : "gone");
+	if (!why)
+		fill_detail(status, &record, domain);
 	status->spec_json = TAKE_PTR(spec.json);
 }
 
@@ -165,7 +179,7 @@ static int xen_status(struct sv_vnode_driver *drv, const char *vnet, const char 
 	}
 	cJSON_Delete(uuids);
 	if (!rc)
-		fill(status, &vn, reply);
+		fill(status, &vn, reply, NULL);
 	cJSON_Delete(reply);
 	return rc;
 }
@@ -197,6 +211,7 @@ struct listing {
 	struct sv_vnode_status *status;
 	size_t n;
 	cJSON *uuids, *reply;
+	const char *why;
 };
 
 static int take_uuid(void *arg, const struct sv_vn *vn)
@@ -226,7 +241,7 @@ static int take_status(void *arg, const struct sv_vn *vn)
 
 	if (!status)
 		return -ENOMEM;
-	fill(status, vn, l->reply);
+	fill(status, vn, l->reply, l->why);
 	return 0;
 }
 
@@ -269,18 +284,20 @@ static int xen_list(struct sv_vnode_driver *drv, struct sv_vnode_status **out, s
 		    struct sv_err *err)
 {
 	struct listing l = { .uuids = cJSON_CreateArray() };
+	struct sv_err trouble = { 0 };
 	const cJSON *domain;
 	int rc = 0;
 
 	*out = NULL;
 	*n = 0;
 	each_vnode(drv, take_uuid, &l);
-	if (sv_xen_host_is(drv))
-		rc = list_domains(drv, TAKE_PTR(l.uuids), &l.reply, err);
+	/* A Xen that does not answer is no reason to leave the rest of the host alone. */
+	if (sv_xen_host_is(drv) && list_domains(drv, TAKE_PTR(l.uuids), &l.reply, &trouble))
+		l.why = trouble.text;
 	cJSON_Delete(l.uuids);
 	cJSON_ArrayForEach (domain, cJSON_GetObjectItemCaseSensitive(l.reply, "domains"))
 		adopt_lost(drv, domain);
-	if (!rc && each_vnode(drv, take_status, &l))
+	if (each_vnode(drv, take_status, &l))
 		rc = sv_err_set(err, -ENOMEM, "out of memory");
 	*out = l.status;
 	*n = l.n;
@@ -537,34 +554,24 @@ static void count_restart(struct sv_xen_record *record)
 	record->restarted_s = uptime_s();
 }
 
-static bool any_port(const struct sv_vnode_spec *spec)
-{
-	size_t i;
-
-	for (i = 0; i < spec->n_iface; i++)
-		if (sv_link_exists(spec->iface[i].port))
-			return true;
-	return false;
-}
-
 /*
- * Ports that were there when the plan was made are others now: -EAGAIN, so that another plan
- * attaches them before the domain starts.
+ * Its ports are others now than the plan knows: -EAGAIN, so that nothing comes up before another
+ * plan has attached them.
  */
 static int revive(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 		  const struct sv_vnode_spec *was, const struct sv_vnode_spec *spec,
 		  struct sv_xen_record *record, const char *state, struct sv_err *err)
 {
-	bool ports = any_port(was);
-	int rc = may_restart(spec, record, state, err);
+	int rc = record->stopped ? 0 : may_restart(spec, record, state, err);
 
 	if (rc)
 		return rc;
-	count_restart(record);
+	if (!record->stopped)
+		count_restart(record);
 	rc = make_again(vn, drv, was, spec, record, err);
-	if (rc || !ports)
-		return rc;
-	return sv_err_set(err, -EAGAIN, "%s: made anew, restart %u", told(state), record->restarts);
+	return rc
+		       ?: sv_err_set(err, -EAGAIN, "%s: made anew, restart %u", told(state),
+				     record->restarts);
 }
 
 /* ---- update

@@ -31,6 +31,7 @@ struct sv_xen_record {
 	uint32_t restarts; /* after the guest crashed or ended itself */
 	uint64_t restarted_s; /* the last one, CLOCK_BOOTTIME */
 	double ms_per_mib; /* how long it stood still when it was cloned last, 0 = never */
+	bool still; /* this Xen cannot copy it live */
 	double pause_ms, estimate_ms; /* of the domain that this one was cloned from */
 	cJSON *disks; /* copies that go with it, as svnet-xl takes them; NULL = none */
 };

@@ -81,6 +81,7 @@ static cJSON *saving(const struct original *o)
 	cJSON_AddStringToObject(request, "uuid", o->record.uuid);
 	cJSON_AddNumberToObject(request, "pause_limit_ms", pause_limit(&o->spec));
 	cJSON_AddNumberToObject(request, "ms_per_mib", o->record.ms_per_mib);
+	cJSON_AddBoolToObject(request, "still", o->record.still);
 	return request;
 }
 
@@ -94,6 +95,7 @@ static int ask(struct sv_vnode_driver *drv, const char *op, struct original *o, 
 	if (rc)
 		return rc;
 	o->record.ms_per_mib = sv_xen_num(*reply, "ms_per_mib");
+	o->record.still = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(*reply, "still"));
 	/* Only a better estimate for the next time. */
 	sv_xen_save(&o->vn, &o->record, NULL);
 	return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A running domain's memory, taken while it runs: libxl copies it in rounds, the domain stands
- * still for the last one only, and goes on. Whatever fails, it goes on.
+ * A running domain's memory. Live, where Xen can see what a guest writes: libxl copies it in
+ * rounds, and the domain stands still for the last one only. A Xen without shadow paging cannot
+ * for PV guests: those stand still for all of it. Whatever fails, the domain goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,8 @@
 
 enum {
 	TRIAL_MIB = 16, /* copied to see how fast this machine is */
-	DIRTY_PART = 4, /* of the memory, what the last round may have to copy */
+	OVERHEAD = 3, /* of mapping and asking, times the copying */
+	DIRTY_PART = 4, /* of the memory, what the last live round may have to copy */
 	FIXED_MS = 100, /* devices suspended and resumed */
 	SPARE_MIB = 16, /* of Xen itself, for a domain more */
 };
@@ -24,7 +26,8 @@ enum {
 /* Milliseconds to copy one MiB into a file, as the saving process does; at least 0.1. */
 static double pace(int fd)
 {
-	_cleanup_free_ char *block = malloc(1 << 20);
+	_cleanup_free_ char *block = fd < 0 || lseek(fd, 0, SEEK_CUR) < 0 ? NULL : malloc(1 << 20);
+	off_t begin = lseek(fd, 0, SEEK_CUR);
 	uint64_t start = sv_xl_now_ms();
 	double ms;
 	int i;
@@ -35,26 +38,36 @@ static double pace(int fd)
 			break;
 	}
 	ms = (double)(sv_xl_now_ms() - start) / TRIAL_MIB;
-	if (ftruncate(fd, 0) || lseek(fd, 0, SEEK_SET))
+	if (!block || ftruncate(fd, begin) || lseek(fd, begin, SEEK_SET) < 0)
 		return 0;
 	return ms > 0.1 ? ms : 0.1;
 }
 
-static double estimate(const cJSON *request, const libxl_dominfo *info, int fd)
+static double estimate(const cJSON *request, const libxl_dominfo *info, int fd, bool live)
 {
 	double mib = info->current_memkb / 1024.0;
 	double known = sv_xl_num(request, "ms_per_mib", 0);
 
-	return FIXED_MS + (known > 0 ? known * mib : pace(fd) * mib / DIRTY_PART);
+	/* Of the same way of copying only. */
+	if (known > 0 && live != cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(request, "still")))
+		return FIXED_MS + known * mib;
+	return FIXED_MS + pace(fd) * OVERHEAD * mib / (live ? DIRTY_PART : 1);
 }
 
-static int check_estimate(const cJSON *request, const libxl_dominfo *info, int fd, cJSON *reply,
-			  struct sv_err *err)
+/* A second try has the last word. */
+static void put(cJSON *reply, const char *key, double value)
+{
+	cJSON_DeleteItemFromObjectCaseSensitive(reply, key);
+	cJSON_AddNumberToObject(reply, key, value);
+}
+
+static int check_estimate(const cJSON *request, const libxl_dominfo *info, int fd, bool live,
+			  cJSON *reply, struct sv_err *err)
 {
 	double limit = sv_xl_num(request, "pause_limit_ms", 0);
-	double ms = estimate(request, info, fd);
+	double ms = estimate(request, info, fd, live);
 
-	cJSON_AddNumberToObject(reply, "estimate_ms", (int)ms);
+	put(reply, "estimate_ms", (int)ms);
 	if (!limit || ms <= limit)
 		return 0;
 	return sv_err_set(err, -EBUSY,
@@ -124,9 +137,9 @@ static int go_on(struct sv_xl *xl, uint32_t domid, int settle_ms, struct sv_err 
 	}
 }
 
-static int save(struct sv_xl *xl, uint32_t domid, int fd, struct sv_err *err)
+static int save(struct sv_xl *xl, uint32_t domid, int fd, bool live, struct sv_err *err)
 {
-	int rc = libxl_domain_suspend(xl->ctx, domid, fd, LIBXL_SUSPEND_LIVE, NULL);
+	int rc = libxl_domain_suspend(xl->ctx, domid, fd, live ? LIBXL_SUSPEND_LIVE : 0, NULL);
 
 	return rc ? sv_xl_fail(xl, rc, "saving its memory", err) : 0;
 }
@@ -135,15 +148,13 @@ static void add_pause(cJSON *reply, uint64_t since, const libxl_dominfo *info)
 {
 	double ms = since ? sv_xl_now_ms() - since : 0, mib = info->current_memkb / 1024.0;
 
-	cJSON_AddNumberToObject(reply, "pause_ms", ms);
-	cJSON_AddNumberToObject(reply, "memory_mib", mib);
-	cJSON_AddNumberToObject(reply, "ms_per_mib",
-				mib > 0 && ms > FIXED_MS ? (ms - FIXED_MS) / mib : 0);
+	put(reply, "pause_ms", ms);
+	put(reply, "ms_per_mib", mib > 0 && ms > FIXED_MS ? (ms - FIXED_MS) / mib : 0);
 }
 
 /* Suspended, saved, its disks copied, resumed. */
-static int checkpoint(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info, int fd,
-		      cJSON *reply, struct sv_err *err)
+static int checkpoint_once(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info,
+			   int fd, bool live, cJSON *reply, struct sv_err *err)
 {
 	const cJSON *disks = cJSON_GetObjectItemCaseSensitive(request, "disks");
 	uint32_t limit = sv_xl_num(request, "pause_limit_ms", 0);
@@ -155,7 +166,7 @@ static int checkpoint(struct sv_xl *xl, const cJSON *request, const libxl_dominf
 
 	if (!watch)
 		return sv_err_set(err, -ENOMEM, "its pause cannot be watched");
-	rc = save(xl, info->domid, fd, &first);
+	rc = save(xl, info->domid, fd, live, &first);
 	rc = rc ?: sv_xl_disks_copy(disks, &first);
 	resumed = go_on(xl, info->domid, rc ? 2000 : 0, err);
 	since = sv_xl_watch_stop(watch, &cut);
@@ -169,6 +180,33 @@ static int checkpoint(struct sv_xl *xl, const cJSON *request, const libxl_dominf
 				  "on; nothing was copied",
 				  limit);
 	return sv_err_set(err, rc, "%s%s", first.text, resumed ? "; and it was not resumed" : "");
+}
+
+static bool never_stood_still(const cJSON *reply)
+{
+	return sv_xl_num(reply, "pause_ms", 0) == 0;
+}
+
+static int checkpoint(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info, int fd,
+		      cJSON *reply, struct sv_err *err)
+{
+	bool live = !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(request, "still"));
+	off_t start = lseek(fd, 0, SEEK_CUR);
+	int rc = check_estimate(request, info, fd, live, reply, err);
+
+	if (rc)
+		return rc;
+	rc = checkpoint_once(xl, request, info, fd, live, reply, err);
+	if (rc && live && never_stood_still(reply)) {
+		live = false;
+		xl->complaint[0] = 0;
+		if (start < 0 || ftruncate(fd, start) || lseek(fd, start, SEEK_SET) < 0)
+			return rc;
+		rc = check_estimate(request, info, fd, live, reply, err);
+		rc = rc ?: checkpoint_once(xl, request, info, fd, live, reply, err);
+	}
+	cJSON_AddBoolToObject(reply, "still", !live);
+	return rc;
 }
 
 static int prepare(struct sv_xl *xl, const cJSON *request, libxl_dominfo *info, struct sv_err *err)
@@ -229,8 +267,7 @@ int sv_xl_clone(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_
 	fd = image_open(&info);
 	if (fd < 0)
 		return sv_err_set(err, -errno, "a file for its memory: %s", strerror(errno));
-	rc = check_estimate(request, &info, fd, reply, err);
-	rc = rc ?: checkpoint(xl, request, &info, fd, reply, err);
+	rc = checkpoint(xl, request, &info, fd, reply, err);
 	if (rc)
 		return rc;
 	if (lseek(fd, 0, SEEK_SET))

@@ -601,6 +601,15 @@ static void what_is_half_made(void **state)
 	close_driver(f);
 }
 
+static void count_restarts(struct fixture *f, int n)
+{
+	char command[160];
+
+	snprintf(command, sizeof(command),
+		 "sed -i 's/\"restarts\":.*/\"restarts\": %d,/' %s/xen/A.r1/domain", n, f->dir);
+	assert_int_equal(system(command), 0);
+}
+
 static void a_crash(void **state)
 {
 	struct sv_vnode_spec spec = make_spec("A");
@@ -613,18 +622,42 @@ static void a_crash(void **state)
 	set_domain(f, "crashed");
 	assert_int_equal(state_of(f, "A", note), SV_VNODE_FAILED);
 	assert_string_equal(note, "its guest crashed");
-	assert_int_equal(f->drv.ops->update(&f->drv, &spec, &f->err), 0);
+	/* Its vifs are new: nothing goes on before another plan has attached them. */
+	assert_int_equal(f->drv.ops->update(&f->drv, &spec, &f->err), -EAGAIN);
+	assert_string_equal(f->err.text, "A/r1: its guest crashed: made anew, restart 1");
 	assert_int_equal(state_of(f, "A", NULL), SV_VNODE_DEFINED);
 	assert_int_equal(f->drv.ops->start(&f->drv, "A", "r1", &f->err), 0);
 	/* At once again: it waits. */
 	set_domain(f, "crashed");
+	count_restarts(f, 20);
 	assert_int_equal(f->drv.ops->update(&f->drv, &spec, &f->err), -EAGAIN);
-	assert_non_null(strstr(f->err.text, "its guest crashed again: restart 2 in"));
+	assert_non_null(strstr(f->err.text, "its guest crashed again: restart 21 in"));
 	/* By its policy it stays off; the operator may start it. */
 	set_domain(f, "poweroff");
 	assert_int_equal(f->drv.ops->update(&f->drv, &spec, &f->err), -ECANCELED);
 	assert_int_equal(f->drv.ops->start(&f->drv, "A", "r1", &f->err), 0);
 	assert_int_equal(state_of(f, "A", NULL), SV_VNODE_DEFINED);
+	close_driver(f);
+}
+
+static void a_xen_that_does_not_answer(void **state)
+{
+	struct sv_vnode_spec spec = make_spec("A");
+	struct sv_vnode_status *list;
+	struct fixture *f = *state;
+	size_t n;
+
+	open_driver(f, "");
+	assert_int_equal(f->drv.ops->define(&f->drv, &spec, &f->err), 0);
+	assert_int_equal(f->drv.ops->start(&f->drv, "A", "r1", &f->err), 0);
+	write_helper(f, "exit 1");
+	assert_int_equal(f->drv.ops->list(&f->drv, &list, &n, &f->err), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0].state, SV_VNODE_RUNNING);
+	assert_string_equal(list[0].note,
+			    "not known: svnet-xl ended in \"list\" without an answer");
+	free(list[0].spec_json);
+	free(list);
 	close_driver(f);
 }
 
@@ -726,6 +759,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_helper_that_dies_in_create, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_half_made, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_crash, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_xen_that_does_not_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_running_domain_is_not_rebooted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clone, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clone_whose_helper_dies, setup, teardown),
