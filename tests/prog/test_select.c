@@ -836,7 +836,7 @@ static void test_budget_runs_out(void **state)
 		assert_in_range(dp.event.group, 1, 2);
 		assert_int_equal(dp.event.attach, ID);
 		bpf_map_lookup_elem(DP_MAP(&dp, sv_budget), &number, &b);
-		assert_in_range(b.told_ns, boot_ns() - 1000000000, boot_ns());
+		assert_in_range(b.told_ns, coarse_ns() - 1000000000, coarse_ns());
 		b.told_ns -= 1000000000;
 		dp_set(DP_MAP(&dp, sv_budget), &number, &b);
 		run(&r.pkt, SV_ROLE_VNODE, via, 2);
@@ -886,18 +886,19 @@ static void go_live(enum sv_port_role role, int via)
 	lab_drain(&lab);
 }
 
-/* Sends the frame; got[port] is what arrived there, or nothing. */
-static void send_live(const struct pkt *pkt, struct lab_frame got[LAB_PORTS])
+/* Sends the frame; got[port] is what arrived there, or nothing: `n` frames, and no more. */
+static void send_live(const struct pkt *pkt, struct lab_frame got[LAB_PORTS], int n)
 {
 	static struct lab_frame f;
 	uint8_t bytes[LAB_FRAME];
 
 	memset(got, 0, LAB_PORTS * sizeof(*got));
 	lab_send(&lab, 0, bytes, frame_build(bytes, pkt));
-	while (lab_next(&lab, &f, 50)) {
+	for (; lab_next(&lab, &f, n > 0 ? 5000 : 5); n--) {
 		assert_int_equal(got[f.port].len, 0);
 		got[f.port] = f;
 	}
+	assert_int_equal(n, 0);
 }
 
 static void expect_head(const struct lab_frame *f, const struct pkt *pkt, uint32_t len)
@@ -943,7 +944,7 @@ static void test_snap(void **state)
 			out.tpid = 0;
 		set_up(&r, role, pkt.tpid ? 5 : 0);
 		go_live(role, via);
-		send_live(&pkt, got);
+		send_live(&pkt, got, 4);
 		expect_head(&got[1], &out, LAB_FRAME);
 		expect_head(&got[2], &out, LAB_FRAME);
 		expect_head(&got[3], &out, 500);
@@ -965,7 +966,7 @@ static void test_snap_too_short(void **state)
 	(void)state;
 	set_up(&r, SV_ROLE_VNODE, 0);
 	go_live(SV_ROLE_VNODE, VIA_TC);
-	send_live(&r.pkt, got);
+	send_live(&r.pkt, got, 2);
 	expect_head(&got[1], &r.pkt, LAB_FRAME);
 	expect_head(&got[2], &r.pkt, LAB_FRAME);
 	assert_int_equal(got[3].len, 0);
@@ -988,7 +989,7 @@ static void test_snap_without_exit(void **state)
 		dp_set(DP_MAP(&dp, sv_port), &id, &none);
 		dp_zero(DP_MAP(&dp, sv_dcount), &lab.p[2], sizeof(d));
 		go_live(SV_ROLE_VNODE, via);
-		send_live(&r.pkt, got);
+		send_live(&r.pkt, got, 1);
 		expect_head(&got[1], &r.pkt, LAB_FRAME);
 		assert_int_equal(got[2].len, 0);
 		d = dp_dcount(&dp, lab.p[2]);
@@ -1014,7 +1015,7 @@ static void test_snap_before_production(void **state)
 	dp_fanout(&dp, FAN + 1, &d);
 	fans_now.bits = 0xff;
 	go_live(SV_ROLE_VNODE, VIA_TC);
-	send_live(&r.pkt, got);
+	send_live(&r.pkt, got, 1);
 	expect_head(&got[2], &r.pkt, 100);
 	assert_int_equal(got[1].len, 0);
 	assert_int_equal(got[3].len, 0);
@@ -1057,7 +1058,7 @@ static void test_proxy(void **state)
 		r.in[0].s.snap = snap;
 		set_up(&r, SV_ROLE_VNODE, 0);
 		go_live(SV_ROLE_VNODE, VIA_XDP);
-		send_live(&r.pkt, got);
+		send_live(&r.pkt, got, snap ? 1 : 2);
 		expect_head(&got[0], &answer, LAB_FRAME);
 		assert_int_equal(got[1].len, 0);
 		assert_int_equal(got[3].len, 0);
