@@ -14,6 +14,9 @@
  * behind the other; the ring wraps anywhere between two slots, so a reader maps it twice in a row.
  * The data plane writes the record, then head; the only reader reads up to head, then writes tail.
  * A record that does not fit is counted in `lost`, and by the session; nobody ever waits.
+ *
+ * Size, measured (bench) at 1.9 million records a second beside a busy machine's other work: 16384
+ * slots lost none of 4.8 million, 8192 lost 0.5 %, 4096 lost 4 %; the smaller ones were not faster.
  */
 #define SV_TAP_SLOT 256
 #define SV_TAP_SLOTS 16384 /* a power of two, and whole pages */
