@@ -4,6 +4,7 @@ import copy
 import glob
 import json
 import os
+import re
 import shutil
 import time
 
@@ -176,7 +177,7 @@ class Topo:
                         note(f"purge of {name}: {error}")
         kill_by_folder(self.folders["base"])
         for net in json.loads(out("ip", "-j", "netns", "list") or "[]") or []:
-            if net["name"].startswith(self.prefix):
+            if re.fullmatch(f"{re.escape(self.prefix)}(\\d+|w\\d+|o\\w+)", net["name"]):
                 for pid in out("ip", "netns", "pids", net["name"], check=False).split():
                     _kill(pid)
                 run("ip", "netns", "del", net["name"], check=False)
@@ -190,6 +191,16 @@ class Topo:
         for mount in sorted((m for m in mounts if m.startswith(base + "/")), reverse=True):
             run("umount", "-l", mount, check=False)
         shutil.rmtree(base, ignore_errors=True)
+        for folder in self._cgroups():
+            try:
+                os.rmdir(folder)
+            except OSError as error:
+                note(f"{folder}: {error.strerror}")
+
+    def _cgroups(self):
+        """Of our hosts, the deepest first; a purge that was killed half-way leaves some."""
+        return [d for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/*") for host in self.host_names
+                for top in glob.glob(f"{root}/svnet/{host}") for d, *_ in os.walk(top, topdown=False)]
 
     def leftovers(self):
         """What a purge of every host should have removed, and did not."""
