@@ -174,8 +174,21 @@ static cJSON *not_copied(const cJSON *hosts, const cJSON *reports, const char *v
 	return out;
 }
 
-/* What no clone has, whatever its driver: DESIGN's limits, said when they begin to matter. */
-static cJSON *lacks(void)
+/* A domain is cloned with its memory, namespaces are not. */
+static bool has_memory(const struct agent *agent, const char *vnet)
+{
+	for (size_t v = 0; agent->net && v < agent->net->n_vnet; v++) {
+		const struct sv_net_vnet *at = &agent->net->vnet[v];
+
+		for (size_t n = 0; !strcmp(at->name, vnet) && n < at->n_vnode; n++)
+			if (strcmp(at->vnode[n].spec.driver, "xen"))
+				return false;
+	}
+	return true;
+}
+
+/* What no clone has: DESIGN's limits, said when they begin to matter. */
+static cJSON *lacks(const struct agent *agent, const char *vnet)
 {
 	static const char *const always[] = {
 		"connections of its own with the outside: nobody hears it, so a TCP, BGP or OSPF "
@@ -183,7 +196,7 @@ static cJSON *lacks(void)
 		"what the originals' programs hold in memory: its own were started anew",
 	};
 
-	return cJSON_CreateStringArray(always, 2);
+	return cJSON_CreateStringArray(always, has_memory(agent, vnet) ? 1 : 2);
 }
 
 static cJSON *shadow_result(struct agent *agent, const cJSON *hosts, const cJSON *reports,
@@ -193,7 +206,7 @@ static cJSON *shadow_result(struct agent *agent, const cJSON *hosts, const cJSON
 
 	cJSON_AddItemToObject(result, "not_copied",
 			      not_copied(hosts, reports, sv_obj_string(arg, "vnet")));
-	cJSON_AddItemToObject(result, "lacks", lacks());
+	cJSON_AddItemToObject(result, "lacks", lacks(agent, sv_obj_string(arg, "vnet")));
 	return result;
 }
 
