@@ -49,7 +49,8 @@ static const struct bad_case bad_cases[] = {
 	  { "vnets.A.vnodes.r1.host: there is no host host9",
 	    "vnets.A.vnodes.r2.host: is missing" } },
 	{ "{'vnets':{'A':{'vnodes':{'r1':{'driver':'vmware'}}}}}",
-	  { "vnets.A.vnodes.r1.driver: \"vmware\" is not a driver: \"netns\", \"xen\" or \"external\"" } },
+	  { "vnets.A.vnodes.r1.driver: \"vmware\" is not a driver: \"netns\", \"xen\" or "
+	    "\"external\"" } },
 	{ "{'vnets':{'A':{'vnodes':{'r1':{'interfaces':{'eth0':{'device':'tap0'}}}}}}}",
 	  { "vnets.A.vnodes.r1.interfaces.eth0.device: is only for the driver \"external\"" } },
 	{ "{'vnets':{'A':{'vnodes':{'r2':{'driver':'external'}}}}}",
