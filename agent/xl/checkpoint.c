@@ -18,7 +18,6 @@ enum {
 	OVERHEAD = 3, /* of mapping and asking, times the copying */
 	DIRTY_PART = 4, /* of the memory, what the last live round may have to copy */
 	FIXED_MS = 100, /* devices suspended and resumed */
-	SPARE_MIB = 16, /* of Xen itself, for a domain more */
 };
 
 /* ---- before ---- */
@@ -84,20 +83,6 @@ static int check_source(const libxl_dominfo *info, struct sv_err *err)
 				  "it is paused, and cannot tell its state: resume it "
 				  "first");
 	return 0;
-}
-
-static int check_memory(struct sv_xl *xl, const libxl_dominfo *info, struct sv_err *err)
-{
-	uint64_t need = info->current_memkb + SPARE_MIB * 1024, have = 0;
-
-	if (libxl_get_free_memory(xl->ctx, &have))
-		return sv_xl_fail(xl, ERROR_FAIL, "asking for free memory", err);
-	return have >= need
-		       ? 0
-		       : sv_err_set(err, -ENOMEM,
-				    "a clone needs %llu MiB of memory, and Xen has %llu MiB "
-				    "left",
-				    (unsigned long long)need >> 10, (unsigned long long)have >> 10);
 }
 
 /* In memory when there is room: production waits for the last of it to be written. */
@@ -261,7 +246,7 @@ int sv_xl_clone(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_
 	_cleanup_close_ int fd = -1;
 	int rc = prepare(xl, request, &info, err);
 
-	rc = rc ?: check_memory(xl, &info, err);
+	rc = rc ?: sv_xl_check_memory(xl, info.current_memkb, err);
 	if (rc)
 		return rc;
 	fd = image_open(&info);

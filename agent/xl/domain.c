@@ -6,6 +6,8 @@
 
 #include "xl.h"
 
+enum { SPARE_MIB = 16 }; /* of Xen itself, for a domain more */
+
 static int error_number(int rc)
 {
 	switch (rc) {
@@ -173,6 +175,19 @@ int sv_xl_print(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_
 	return rc;
 }
 
+int sv_xl_check_memory(struct sv_xl *xl, uint64_t kib, struct sv_err *err)
+{
+	uint64_t need = kib + SPARE_MIB * 1024, have = 0;
+
+	if (libxl_get_free_memory(xl->ctx, &have))
+		return sv_xl_fail(xl, ERROR_FAIL, "asking for free memory", err);
+	return have >= need
+		       ? 0
+		       : sv_err_set(err, -ENOMEM,
+				    "it needs %llu MiB of memory, and Xen has %llu MiB left",
+				    (unsigned long long)need >> 10, (unsigned long long)have >> 10);
+}
+
 int sv_xl_create(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err)
 {
 	libxl_domain_config config;
@@ -180,6 +195,7 @@ int sv_xl_create(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv
 	int rc;
 
 	rc = sv_xl_config(&config, cJSON_GetObjectItemCaseSensitive(request, "domain"), err);
+	rc = rc ?: sv_xl_check_memory(xl, config.b_info.max_memkb, err);
 	if (!rc) {
 		rc = libxl_domain_create_new(xl->ctx, &config, &domid, NULL, NULL);
 		rc = rc ? sv_xl_fail(xl, rc, "creating the domain", err) : 0;

@@ -50,6 +50,8 @@ int sv_xl_print(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_
 
 /* The domain of request.uuid. -ENOENT: there is none, or it is dying. */
 int sv_xl_find(struct sv_xl *xl, const cJSON *request, libxl_dominfo *info, struct sv_err *err);
+/* Is there room for a domain more? */
+int sv_xl_check_memory(struct sv_xl *xl, uint64_t kib, struct sv_err *err);
 /* libxl's error code and complaint as ours. */
 int sv_xl_fail(struct sv_xl *xl, int rc, const char *what, struct sv_err *err);
 bool sv_xl_is_suspended(const libxl_dominfo *info);
