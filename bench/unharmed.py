@@ -21,7 +21,7 @@ from testbed import IN_MAC, PINS, PLANE_PINS, PREFIX, SINK_IP, SINK_MAC, SRC_IP,
 from ways import TERMS, Svnet
 
 SENDER_CPU, HOST_CPU = 0, 1
-PACKETS = 10_000_000
+PACKETS, PACKETS_MIN = 10_000_000, 400_000
 ROUNDS = 10
 FRAME = 60
 # The host's interrupts: as a NIC's moderation, the device is polled this long after it was empty.
@@ -390,7 +390,10 @@ def arguments():
     parser.add_argument("--packets", type=int, default=int(os.environ.get("BENCH_PACKETS", PACKETS)),
                         help="of each configuration")
     parser.add_argument("--only", choices=[path for path, _ in PATHS])
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.packets < PACKETS_MIN:
+        parser.error(f"at least {PACKETS_MIN} packets, or the ring of a stopped reader is never full")
+    return args
 
 
 def measure_all(args):
