@@ -60,6 +60,9 @@ static void hush(const char *dev)
 	put(path, "1");
 	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/addr_gen_mode", dev);
 	put(path, "1");
+	/* Should something else bring it up before us, dom0 is to route nothing from it. */
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", dev);
+	put(path, "0");
 }
 
 static int silence(int sock, const char *dev)

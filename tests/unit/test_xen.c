@@ -3,6 +3,7 @@
 #include "net_example.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -661,6 +662,35 @@ static void a_xen_that_does_not_answer(void **state)
 	close_driver(f);
 }
 
+static bool told(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 5000) == 1;
+}
+
+/* Who tells of domains is started again when it has died. */
+static void events_go_on(void **state)
+{
+	struct fixture *f = *state;
+	FILE *file;
+	int fd;
+
+	open_driver(f, "");
+	file = fopen(f->helper, "w");
+	fprintf(file, "#!/bin/sh\n[ $1 = events ] && echo domain\n");
+	fclose(file);
+	fd = f->drv.ops->event_fd(&f->drv);
+	assert_true(fd >= 0);
+	assert_true(told(fd));
+	for (int i = 0; i < 3; i++) {
+		usleep(300000);
+		f->drv.ops->event_drain(&f->drv);
+		assert_true(told(fd));
+	}
+	close_driver(f);
+}
+
 static void a_running_domain_is_not_rebooted(void **state)
 {
 	struct sv_vnode_spec spec = make_spec("A");
@@ -760,6 +790,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_half_made, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_crash, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_xen_that_does_not_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(events_go_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_running_domain_is_not_rebooted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clone, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clone_whose_helper_dies, setup, teardown),
