@@ -109,6 +109,8 @@ static void fill_state(struct sv_vnode_status *status, const struct sv_xen_recor
 		status->state = record->started ? SV_VNODE_PAUSED : SV_VNODE_DEFINED;
 	else
 		snprintf(status->note, sizeof(status->note), "%s", told(state));
+	if (!status->note[0] && record->ended[0])
+		snprintf(status->note, sizeof(status->note), "restarted: %s", told(record->ended));
 }
 
 /* What Xen itself says of it. */
@@ -566,8 +568,10 @@ static int revive(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 
 	if (rc)
 		return rc;
-	if (!record->stopped)
+	if (!record->stopped) {
 		count_restart(record);
+		snprintf(record->ended, sizeof(record->ended), "%s", state);
+	}
 	rc = make_again(vn, drv, was, spec, record, err);
 	return rc
 		       ?: sv_err_set(err, -EAGAIN, "%s: made anew, restart %u", told(state),

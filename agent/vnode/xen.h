@@ -29,6 +29,7 @@ struct sv_xen_record {
 	bool started; /* a domain that is paused: the operator paused it */
 	bool stopped; /* by the operator: not to be taken for a crash */
 	uint32_t restarts; /* after the guest crashed or ended itself */
+	char ended[16]; /* how its last domain did: "crashed", …; "" = it has not */
 	uint64_t restarted_s; /* the last one, CLOCK_BOOTTIME */
 	double ms_per_mib; /* how long it stood still when it was cloned last, 0 = never */
 	bool still; /* this Xen cannot copy it live */

@@ -626,6 +626,8 @@ static void a_crash(void **state)
 	/* Its vifs are new: nothing goes on before another plan has attached them. */
 	assert_int_equal(f->drv.ops->update(&f->drv, &spec, &f->err), -EAGAIN);
 	assert_string_equal(f->err.text, "A/r1: its guest crashed: made anew, restart 1");
+	state_of(f, "A", note);
+	assert_string_equal(note, "restarted: its guest crashed");
 	assert_int_equal(state_of(f, "A", NULL), SV_VNODE_DEFINED);
 	assert_int_equal(f->drv.ops->start(&f->drv, "A", "r1", &f->err), 0);
 	/* At once again: it waits. */
