@@ -35,7 +35,7 @@ def main():
     with open(os.path.join(folder, "report.json"), "w", encoding="utf-8") as out:
         json.dump(report, out, indent=1)
     say(table(report))
-    bad = failures(report)
+    bad = failures(report) + ["left behind: " + what for what in lab.left()]
     for line in bad:
         say("FAILED: " + line)
     say("report: %s (%.0f s)" % (os.path.join(folder, "report.json"), time.monotonic() - begin))

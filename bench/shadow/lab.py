@@ -18,6 +18,7 @@ HOSTS = ("host1", "host2", "host3")
 
 
 class Lab(Topo):
+    NAMESPACES = r"(host\d+|o\w+)"
     users_dev = peers_dev = "u0"
 
     def __init__(self):
@@ -41,6 +42,12 @@ class Lab(Topo):
             if os.path.exists(path):
                 Host(name, netns.Net(path, name), self.folders).purge()
         super().destroy()
+
+    def left(self):
+        """What destroy() should have removed and did not."""
+        nets = [name for name in os.listdir("/run/netns") if name.startswith(PREFIX)]
+        return nets + [path for path in (self.folders["pin"], self.folders["base"])
+                       if os.path.exists(path)]
 
     def up(self):
         self.start_agents()

@@ -23,6 +23,8 @@ def mount_bpffs():
 class Topo:
     """Namespaces, devices and agents under one prefix; everything of it goes with destroy()."""
 
+    NAMESPACES = r"(\d+|w\d+|o\w+)"  # of ours, behind the prefix
+
     def __init__(self, prefix, hosts):
         self.prefix = prefix
         base = f"/tmp/svnet-e2e-{prefix}"
@@ -177,7 +179,7 @@ class Topo:
                         note(f"purge of {name}: {error}")
         kill_by_folder(self.folders["base"])
         for net in json.loads(out("ip", "-j", "netns", "list") or "[]") or []:
-            if re.fullmatch(f"{re.escape(self.prefix)}(\\d+|w\\d+|o\\w+)", net["name"]):
+            if re.fullmatch(re.escape(self.prefix) + self.NAMESPACES, net["name"]):
                 for pid in out("ip", "netns", "pids", net["name"], check=False).split():
                     _kill(pid)
                 run("ip", "netns", "del", net["name"], check=False)
