@@ -99,6 +99,9 @@ suite_unit() {
 	for program in "${binaries[@]}"; do
 		run_quiet "$program"
 	done
+	for program in tests/unit/test_*.py; do
+		run_quiet /usr/bin/python3 "$program"
+	done
 }
 
 suite_prog() {
