@@ -17,7 +17,7 @@ BPF_CFLAGS = -O2 -g -target bpf -D__TARGET_ARCH_$(subst x86_64,x86,$(shell uname
 
 TAP_LIBS = -lbpf -lelf -lz
 LOADER_LIBS = -lxdp -lbpf -lelf -lz -lpcap
-AGENT_LIBS = -lcjson -luv -lnl-route-3 -lnl-genl-3 -lnl-3
+AGENT_LIBS = -lcjson -luv -lnl-route-3 -lnl-genl-3 -lnl-3 -lm
 CPPFLAGS += -I/usr/include/libnl3
 
 # ---- what there is to build: a new file is found by its place -----------------------------------

@@ -140,23 +140,50 @@ static uint16_t parse_ethertype(struct cursor *c)
 	return type ? get16(type) : 0;
 }
 
-void sv_flow_parse(struct sv_flow *flow, const uint8_t *frame, size_t len)
+/* Leaves the cursor behind what was read: for UDP and TCP, behind the ports. */
+static void parse_frame(struct sv_flow *flow, struct cursor *c)
 {
-	struct cursor c = { frame, len };
-	const uint8_t *macs = take(&c, 12);
+	const uint8_t *macs = take(c, 12);
 
 	memset(flow, 0, sizeof(*flow));
 	if (!macs)
 		return;
 	memcpy(flow->dst, macs, 6);
 	memcpy(flow->src, macs + 6, 6);
-	flow->ethertype = parse_ethertype(&c);
+	flow->ethertype = parse_ethertype(c);
 	if (flow->ethertype == ETHERTYPE_IP)
-		parse_ip4(flow, &c);
+		parse_ip4(flow, c);
 	else if (flow->ethertype == ETHERTYPE_IPV6)
-		parse_ip6(flow, &c);
+		parse_ip6(flow, c);
 	else if (flow->ethertype == ETHERTYPE_ARP)
-		parse_arp(flow, &c);
+		parse_arp(flow, c);
+}
+
+void sv_flow_parse(struct sv_flow *flow, const uint8_t *frame, size_t len)
+{
+	struct cursor c = { frame, len };
+
+	parse_frame(flow, &c);
+}
+
+const uint8_t *sv_flow_parse_udp(struct sv_flow *flow, const uint8_t *frame, size_t frame_len,
+				 size_t *cap, size_t *len)
+{
+	struct cursor c = { frame, frame_len };
+	const uint8_t *rest;
+	size_t udp_len;
+
+	parse_frame(flow, &c);
+	if (flow->kind < SV_FLOW_IP4 || flow->proto != IPPROTO_UDP ||
+	    (!flow->sport && !flow->dport))
+		return NULL;
+	rest = take(&c, 4);
+	udp_len = rest ? get16(rest) : 0;
+	if (udp_len < 8)
+		return NULL;
+	*len = udp_len - 8;
+	*cap = c.left < *len ? c.left : *len;
+	return c.p;
 }
 
 /* A multiplication and a fold for every eight bytes. */

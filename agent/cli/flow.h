@@ -25,6 +25,12 @@ struct sv_flow {
 
 /* Any bytes are a flow: what cannot be read on becomes the flow of what could. */
 void sv_flow_parse(struct sv_flow *flow, const uint8_t *frame, size_t len);
+/*
+ * The same, and where the payload of a UDP datagram begins; NULL: it is none, or a later fragment.
+ * *cap of its bytes are in the frame, *len in the datagram.
+ */
+const uint8_t *sv_flow_parse_udp(struct sv_flow *flow, const uint8_t *frame, size_t frame_len,
+				 size_t *cap, size_t *len);
 uint32_t sv_flow_hash(const struct sv_flow *flow);
 
 #define SV_FLOW_END_MAX 64

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SV_AGENT_CLI_VOICE_H
+#define SV_AGENT_CLI_VOICE_H
+
+#include "agent/voice/path.h"
+#include "agent/voice/quality.h"
+#include "cli.h"
+#include "flow.h"
+#include "maps/tap.h"
+
+/* ---- voice_options.c ---- */
+#define SV_VOICE_CUTS 1024
+
+struct sv_voice_options {
+	const cJSON *files; /* array of paths; NULL: a session's rings */
+	bool watch, json;
+	int64_t from_ns, to_ns; /* Unix time */
+	int64_t bin_ns; /* 0: none, or by cut */
+	int64_t cut_ns[SV_VOICE_CUTS]; /* bins between these instants */
+	size_t cuts;
+	int64_t max_ns; /* how long rings are read; 0: until somebody asks */
+	double network_ms;
+	bool concealment;
+	struct sv_voice_profile profile;
+};
+int sv_voice_options_parse(const cJSON *params, struct sv_voice_options *options,
+			   struct sv_err *err);
+/* "fixed:60/120", "adaptive:20-200" */
+int sv_voice_buffer_parse(const char *text, struct sv_voice_buffer_profile *profile,
+			  struct sv_err *err);
+
+/* ---- voice_table.c: the streams of a session or of capture files ---- */
+struct sv_voice_place {
+	struct sv_point point; /* all empty: a capture file without points */
+	char file[64];
+	struct sv_voice_place *next;
+};
+
+struct sv_voice_row {
+	const struct sv_voice_place *place;
+	struct sv_flow flow;
+	uint32_t ssrc;
+	struct sv_voice_stream stream;
+	const struct sv_voice_row *entry; /* where its delays are measured from; NULL: nowhere */
+};
+
+struct sv_voice_table {
+	const struct sv_voice_profile *profile;
+	struct sv_voice_place *places;
+	struct sv_voice_row **row;
+	size_t n;
+	uint32_t *slot; /* 1 + row, 0 = free; open addressing */
+	uint32_t mask;
+	uint64_t packets, rtp; /* frames seen; of them, what may be RTP */
+	uint64_t ignored; /* of that, what the full table had no place for */
+};
+int sv_voice_table_init(struct sv_voice_table *table, const struct sv_voice_profile *profile);
+void sv_voice_table_fini(struct sv_voice_table *table);
+/* A frame that came at this point; `file` may be NULL. 0 or -ENOMEM. */
+int sv_voice_table_add(struct sv_voice_table *table, const struct sv_point *point, const char *file,
+		       const uint8_t *frame, size_t cap, int64_t at_ns);
+/*
+ * Finds every stream's entry: the point of the same VNet (or of none) where it was seen first. Then
+ * packets get their delays.
+ */
+void sv_voice_table_match(struct sv_voice_table *table);
+/* Established streams first, by VNet, point and first packet; returns how many. */
+size_t sv_voice_table_sort(struct sv_voice_table *table);
+void sv_voice_table_trim(struct sv_voice_table *table, int64_t before_ns);
+
+/* ---- voice_bins.c, voice_json.c, voice_print.c: what has been seen from_ns … to_ns ---- */
+struct sv_voice_view {
+	struct sv_voice_table *table;
+	const struct sv_voice_options *options;
+	const char *session; /* NULL: files */
+	int64_t from_ns, to_ns;
+	uint64_t lost; /* records that found their ring full */
+};
+void sv_voice_print_json(const struct sv_voice_view *view);
+void sv_voice_print_table(const struct sv_voice_view *view);
+/* "A/exit r3:eth1 out", or the file */
+void sv_voice_place_name(const struct sv_voice_place *place, char *text, size_t size);
+/*
+ * The edges of the bins that were asked for, the caller's to free(); *n bins, one edge more. Bins
+ * of a length begin at --from, else at a multiple of their length, and end with the last packet.
+ */
+int64_t *sv_voice_bins(const struct sv_voice_view *view, size_t *n);
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <math.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/json.h"
+#include "voice.h"
+
+#define SCREEN_BEGIN "\033[H\033[J\033[?7l"
+#define SCREEN_END "\033[?7h"
+
+static void add_percent(struct sv_table *table, uint64_t n, uint64_t of)
+{
+	sv_table_add(table, "%llu (%.2f%%)", (unsigned long long)n, of ? 100.0 * n / of : 0.0);
+}
+
+static void add_pair(struct sv_table *table, double mean, double max, uint64_t n)
+{
+	if (n)
+		sv_table_add(table, "%.1f/%.1f", mean / n, max);
+	else
+		sv_table_add(table, "-");
+}
+
+/* What an interval and a stream have in common. */
+static void add_sum(struct sv_table *table, const struct sv_voice_view *view,
+		    const struct sv_voice_row *row, const struct sv_voice_sum *sum)
+{
+	struct sv_voice_quality quality;
+
+	sv_voice_rate(&row->stream, sum, view->options->network_ms, &quality);
+	sv_table_add(table, "%llu", (unsigned long long)sum->received);
+	add_percent(table, sum->lost, sum->expected);
+	add_percent(table, sum->late + sum->early, sum->expected);
+	sv_table_add(table, "%.2f", sv_voice_sum_burst_ratio(sum));
+	sv_table_add(table, "%llu/%llu", (unsigned long long)sum->reordered,
+		     (unsigned long long)sum->duplicated);
+	add_pair(table, sum->jitter_sum_ms, sum->jitter_max_ms, sum->jitters);
+	add_pair(table, sum->delay_sum_ms, sum->delay_max_ms, sum->delays);
+	if (isnan(quality.mos)) {
+		sv_table_add(table, "-");
+		sv_table_add(table, "-");
+		sv_table_add(table, "%s", sum->expected ? "its codec has no rating" : "-");
+		return;
+	}
+	sv_table_add(table, "%.1f", quality.r);
+	sv_table_add(table, "%.2f", quality.mos);
+	sv_table_add(table, "%s", quality.word);
+}
+
+static void add_row(struct sv_table *table, const struct sv_voice_view *view,
+		    const struct sv_voice_row *row, const struct sv_voice_sum *sum)
+{
+	char text[256];
+
+	sv_voice_place_name(row->place, text, sizeof(text));
+	sv_table_add(table, "%s", text);
+	sv_flow_source(&row->flow, text);
+	sv_table_add(table, "%s", text);
+	sv_flow_destination(&row->flow, text);
+	sv_table_add(table, "%s", text);
+	sv_table_add(table, "%08x", row->ssrc);
+	sv_table_add(table, "%s %.0f ms",
+		     row->stream.profile->payload[sv_voice_stream_type(&row->stream)].name,
+		     row->stream.step_ms);
+	add_sum(table, view, row, sum);
+}
+
+static void add_bin_rows(struct sv_table *table, const struct sv_voice_view *view,
+			 const struct sv_voice_row *row, const int64_t *edge, size_t n)
+{
+	_cleanup_free_ struct sv_voice_sum *sum = calloc(n, sizeof(*sum));
+
+	if (!sum)
+		return;
+	sv_voice_sums(&row->stream, edge, n, sum);
+	for (size_t i = 0; i < n; i++) {
+		time_t s = edge[i] / 1000000000;
+		char text[32];
+		struct tm tm;
+
+		strftime(text, sizeof(text), "%H:%M:%S", localtime_r(&s, &tm));
+		sv_table_add(table, "  %s +%g s", text, (edge[i + 1] - edge[i]) / 1e9);
+		for (int cell = 0; cell < 4; cell++)
+			sv_table_add(table, "%s", "");
+		add_sum(table, view, row, &sum[i]);
+	}
+}
+
+void sv_voice_print_table(const struct sv_voice_view *view)
+{
+	static const char *const names[] = { "POINT", "SOURCE",	   "DESTINATION", "SSRC",
+					     "CODEC", "RECEIVED",  "LOST",	  "DISCARDED",
+					     "BURST", "REORD/DUP", "JITTER",	  "DELAY",
+					     "R",     "MOS",	   "RATING" };
+	const bool screen = view->options->watch && isatty(STDOUT_FILENO);
+	const size_t columns = sizeof(names) / sizeof(*names);
+	const size_t rows = sv_voice_table_sort(view->table);
+	_cleanup_free_ int64_t *edge = NULL;
+	struct sv_table table;
+	size_t bins;
+
+	edge = sv_voice_bins(view, &bins);
+	printf("%s", screen ? SCREEN_BEGIN : "");
+	if (view->lost)
+		printf("%llu records lost: the rings were full\n", (unsigned long long)view->lost);
+	fflush(stdout);
+	sv_table_init(&table, columns);
+	for (size_t i = 0; i < columns; i++)
+		sv_table_add(&table, "%s", names[i]);
+	for (size_t i = 0; i < rows; i++) {
+		const struct sv_voice_row *row = view->table->row[i];
+		struct sv_voice_sum sum;
+
+		sv_voice_sum(&row->stream, view->from_ns, view->to_ns, &sum);
+		if (!sum.received)
+			continue;
+		add_row(&table, view, row, &sum);
+		if (edge)
+			add_bin_rows(&table, view, row, edge, bins);
+	}
+	sv_table_print(&table);
+	printf("%s", screen ? SCREEN_END : view->options->watch ? "\n" : "");
+}
