@@ -664,19 +664,6 @@ static int open_vnode(struct sv_vn *vn, struct sv_vnode_driver *drv, const char 
 	return 0;
 }
 
-/* A clone has disks of its own, which the network file knows nothing of. */
-static int with_own_disks(struct sv_vnode_spec *out, const struct sv_vnode_spec *spec,
-			  const struct sv_xen_record *record, struct sv_err *err)
-{
-	cJSON *copies = NULL;
-	int rc = sv_spec_copy(out, spec);
-
-	if (!rc && cJSON_GetArraySize(record->disks))
-		rc = sv_xen_own_disks(out, &copies, err);
-	cJSON_Delete(copies);
-	return rc;
-}
-
 static int xen_update(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 		      struct sv_err *err)
 {
@@ -688,7 +675,8 @@ static int xen_update(struct sv_vnode_driver *drv, const struct sv_vnode_spec *s
 
 	if (rc)
 		return rc;
-	rc = with_own_disks(&own, spec, &record, err);
+	rc = sv_spec_copy(&own, spec);
+	rc = rc ?: sv_xen_keep_disks(&own, record.disks);
 	rc = rc ?: change(&vn, drv, &was, &own, &record, err);
 	return fail(&vn, rc, err);
 }

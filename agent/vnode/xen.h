@@ -61,9 +61,12 @@ double sv_xen_num(const cJSON *object, const char *key);
 const char *sv_xen_fixed(const struct sv_vnode_spec *from, const struct sv_vnode_spec *to);
 /* The same for a clone and its original: memory has a shape. */
 const char *sv_xen_unlike(const struct sv_vnode_spec *source, const struct sv_vnode_spec *clone);
-/* Gives a clone's writable disks paths of their own in spec->xen. *copies: what is to be copied,
- * the caller's. -EINVAL: a disk that does not say how. */
-int sv_xen_own_disks(struct sv_vnode_spec *spec, cJSON **copies, struct sv_err *err);
+/* Gives a clone's writable disks paths of their own in spec->xen. *copies: what is to be copied from
+ * `source`, as svnet-xl takes it, the caller's. -EINVAL: a disk that does not say how. */
+int sv_xen_own_disks(struct sv_vnode_spec *spec, const struct sv_vnode_spec *source, cJSON **copies,
+		     struct sv_err *err);
+/* The same paths again, of which the network file knows nothing. copies may be NULL. */
+int sv_xen_keep_disks(struct sv_vnode_spec *spec, const cJSON *copies);
 enum sv_xen_policy { SV_XEN_NEVER, SV_XEN_ON_CRASH, SV_XEN_ALWAYS };
 /* Is a domain that ended like this ("crashed", "poweroff", …, "gone") to be made again? */
 bool sv_xen_restarts(const struct sv_vnode_spec *spec, const char *state);

@@ -158,7 +158,7 @@ static int make(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct orig
 		return sv_err_set(err, -EBUSY, "%s/%s is paused: resume it first", o->spec.vnet,
 				  o->spec.name);
 	rc = check_like(o, spec, err);
-	rc = rc ?: sv_xen_own_disks(spec, &record->disks, err);
+	rc = rc ?: sv_xen_own_disks(spec, &o->spec, &record->disks, err);
 	rc = rc ?: sv_xen_save(vn, record, err);
 	if (rc)
 		return rc;

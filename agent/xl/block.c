@@ -27,8 +27,12 @@ static int open_loop(int number, char path[32])
 	return fd < 0 ? -errno : fd;
 }
 
-/* Somebody else may take the free one first. */
-static int attach_loop(int file, bool readonly, char path[32])
+/*
+ * Somebody else may take the free one first. Its name is in xenstore before it has the file:
+ * whoever is killed in between leaves none that nobody knows of.
+ */
+static int attach_loop(const char *xenbus, const char *params, int file, bool readonly,
+		       char path[32])
 {
 	struct loop_config config = { .fd = file };
 	int i, number, fd, rc = -EBUSY;
@@ -37,12 +41,15 @@ static int attach_loop(int file, bool readonly, char path[32])
 	if (control < 0)
 		return -errno;
 	config.info.lo_flags = readonly ? LO_FLAGS_READ_ONLY : 0;
+	snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, "%s", params);
 	for (i = 0; i < TRIES && rc == -EBUSY; i++) {
 		number = ioctl(control, LOOP_CTL_GET_FREE);
 		fd = number < 0 ? -errno : open_loop(number, path);
 		if (fd < 0)
 			return fd;
-		rc = ioctl(fd, LOOP_CONFIGURE, &config) ? -errno : 0;
+		rc = sv_xl_xenstore_write(xenbus, "node", path);
+		if (!rc && ioctl(fd, LOOP_CONFIGURE, &config))
+			rc = -errno;
 		close(fd);
 	}
 	return rc;
@@ -81,12 +88,25 @@ static int block_add(const char *xenbus)
 		return -errno;
 	if (S_ISBLK(st.st_mode))
 		return publish(xenbus, params);
-	rc = attach_loop(file, readonly, loop);
+	rc = attach_loop(xenbus, params, file, readonly, loop);
 	return rc ?: publish(xenbus, loop);
+}
+
+/* Since its name was written down another may have taken it. */
+static bool has_file(int loop, const char *params)
+{
+	struct loop_info64 info;
+	struct stat st;
+
+	if (ioctl(loop, LOOP_GET_STATUS64, &info))
+		return false;
+	return !params || stat(params, &st) ||
+	       (info.lo_device == st.st_dev && info.lo_inode == st.st_ino);
 }
 
 static int block_remove(const char *xenbus)
 {
+	_cleanup_free_ char *params = sv_xl_xenstore_read(xenbus, "params");
 	_cleanup_free_ char *node = sv_xl_xenstore_read(xenbus, "node");
 	_cleanup_close_ int fd = -1;
 
@@ -94,7 +114,7 @@ static int block_remove(const char *xenbus)
 		return 0;
 	fd = open(node, O_RDWR | O_CLOEXEC);
 	/* Still open elsewhere, it goes when that ends. */
-	if (fd >= 0 && ioctl(fd, LOOP_CLR_FD) && errno != ENXIO)
+	if (fd >= 0 && has_file(fd, params) && ioctl(fd, LOOP_CLR_FD) && errno != ENXIO)
 		return -errno;
 	return 0;
 }

@@ -198,7 +198,8 @@ static int prepare(struct sv_xl *xl, const cJSON *request, libxl_dominfo *info, 
 {
 	int rc = sv_xl_find(xl, request, info, err);
 
-	return rc ?: check_source(info, err);
+	rc = rc ?: check_source(info, err);
+	return rc ?: sv_xl_disks_check(cJSON_GetObjectItemCaseSensitive(request, "disks"), err);
 }
 
 int sv_xl_checkpoint(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err)

@@ -77,7 +77,12 @@ uint64_t sv_xl_watch_stop(struct sv_xl_watch *watch, bool *cut);
 uint64_t sv_xl_now_ms(void);
 
 /* ---- disk.c ---- */
-/* {"from", "to", "how": "reflink|copy|lvm"}: as it is at this moment. */
+/*
+ * [{"from", "to", "how": "reflink|copy|lvm"}]. Whatever would make a copy fail is said by check, before
+ * a domain stands still for it.
+ */
+int sv_xl_disks_check(const cJSON *disks, struct sv_err *err);
+/* As they are at this moment; all of them or none. */
 int sv_xl_disks_copy(const cJSON *disks, struct sv_err *err);
 void sv_xl_disks_remove(const cJSON *disks);
 

@@ -257,26 +257,61 @@ static void what_a_running_domain_keeps(void **state)
 
 static void a_clone_has_disks_of_its_own(void **state)
 {
-	struct sv_vnode_spec spec = make_spec("B");
+	struct sv_vnode_spec spec = make_spec("B"), source = make_spec("A");
 	struct sv_err err = { 0 };
-	char text[256];
+	char text[256], own[256];
 	cJSON *copies = NULL;
 	const cJSON *copy;
 
 	(void)state;
 	snprintf(text, sizeof(text), XEN_DISK, "none");
 	spec.xen = strdup(text);
-	assert_int_equal(sv_xen_own_disks(&spec, &copies, &err), -EINVAL);
+	source.xen = text;
+	assert_int_equal(sv_xen_own_disks(&spec, &source, &copies, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "/d cannot be cloned"));
 	free(spec.xen);
 	snprintf(text, sizeof(text), XEN_DISK, "reflink");
 	spec.xen = strdup(text);
-	assert_int_equal(sv_xen_own_disks(&spec, &copies, &err), 0);
+	/* A clone's own clone is a copy of what that writes to. */
+	snprintf(own, sizeof(own), "%s", text);
+	memcpy(strstr(own, "/d"), "/e", 2);
+	source.xen = own;
+	assert_int_equal(sv_xen_own_disks(&spec, &source, &copies, &err), 0);
 	copy = cJSON_GetArrayItem(copies, 0);
-	assert_string_equal(sv_xen_str(copy, "from"), "/d");
+	assert_string_equal(sv_xen_str(copy, "from"), "/e");
 	assert_string_equal(sv_xen_str(copy, "to"), "/d.svnet-B-r1");
 	assert_string_equal(sv_xen_str(copy, "how"), "reflink");
 	assert_non_null(strstr(spec.xen, "\"path\":\"/d.svnet-B-r1\""));
+	free(spec.xen);
+	/* What the file says of it later means the same copy. */
+	spec.xen = strdup(text);
+	assert_int_equal(sv_xen_keep_disks(&spec, NULL), 0);
+	assert_string_equal(spec.xen, text);
+	assert_int_equal(sv_xen_keep_disks(&spec, copies), 0);
+	assert_non_null(strstr(spec.xen, "\"path\":\"/d.svnet-B-r1\""));
+	free(spec.xen);
+	cJSON_Delete(copies);
+}
+
+static void a_clone_lacks_no_disk(void **state)
+{
+	struct sv_vnode_spec spec = make_spec("B"), source = make_spec("A");
+	struct sv_err err = { 0 };
+	cJSON *copies = NULL;
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof(text), XEN_DISK, "copy");
+	source.xen = text;
+	spec.xen = (char *)"{\"type\":\"pv\",\"disks\":[]}";
+	assert_int_equal(sv_xen_own_disks(&spec, &source, &copies, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "disk xvda is missing"));
+	/* One that the original has not is as it is. */
+	spec.xen = strdup(text);
+	source.xen = (char *)"{\"type\":\"pv\",\"disks\":[]}";
+	assert_int_equal(sv_xen_own_disks(&spec, &source, &copies, &err), 0);
+	assert_int_equal(cJSON_GetArraySize(copies), 0);
+	assert_non_null(strstr(spec.xen, "\"path\":\"/d\""));
 	free(spec.xen);
 	cJSON_Delete(copies);
 }
@@ -782,6 +817,7 @@ int main(void)
 		cmocka_unit_test(a_domain_from_a_specification),
 		cmocka_unit_test(what_a_running_domain_keeps),
 		cmocka_unit_test(a_clone_has_disks_of_its_own),
+		cmocka_unit_test(a_clone_lacks_no_disk),
 		cmocka_unit_test(restart_policies),
 		cmocka_unit_test_setup_teardown(an_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refusal, setup, teardown),
