@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Three substrate hosts in namespaces, users behind `entry`, peers behind `exit`: the tests' harness."""
-import json
 import os
+import re
 import subprocess
 import sys
 
@@ -10,26 +10,33 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "e2e"))
 
 from lib import account, netns  # noqa: E402
 from lib.agent import Host, kill_by_folder  # noqa: E402
-from lib.shell import Fail, run  # noqa: E402
+from lib.shell import Fail, binary  # noqa: E402
 from lib.topo import Topo  # noqa: E402
 
-PREFIX = "svdemo-"
 HOSTS = ("host1", "host2", "host3")
+# The voice has an address of its own at either end, and so has every client and server of the background.
+USERS, PEERS = "10.1.0.2", "10.3.0.2"
+SERVERS = ["10.1.0.%d" % n for n in range(11, 15)]
+CLIENTS = ["10.3.0.%d" % n for n in range(11, 15)]
+LINK_MBIT = 20.0  # of network.json, at r2
 
 
 class Lab(Topo):
     NAMESPACES = r"(host\d+|o\w+)"
     users_dev = peers_dev = "u0"
 
-    def __init__(self):
-        super().__init__(PREFIX, 0)
+    def __init__(self, prefix):
+        super().__init__(prefix, 0)
+        # Agents keep cgroups by their host's name, so those of two labs differ in that too.
         for name in HOSTS:
-            self.hosts.append(Host(name, self.namespace(PREFIX + name), self.folders))
+            self.hosts.append(Host(prefix + name, self.namespace(prefix + name), self.folders))
         h1, h2, h3 = self.hosts
         self.trunk(h1, "t12", h2, "t21")
         self.trunk(h2, "t23", h3, "t32")
-        self.users = self.edge(h1, "entry", "users", ["10.1.0.2/24"], [("default", "10.1.0.1")])
-        self.peers = self.edge(h3, "exit", "peers", ["10.3.0.2/24"], [("default", "10.3.0.1")])
+        self.users = self.edge(h1, "entry", "users", [a + "/24" for a in [USERS, *SERVERS]],
+                               [("default", "10.1.0.1")])
+        self.peers = self.edge(h3, "exit", "peers", [a + "/24" for a in [PEERS, *CLIENTS]],
+                               [("default", "10.3.0.1")])
 
     def destroy(self):
         """A daemon that still runs would keep its host from being purged."""
@@ -38,27 +45,36 @@ class Lab(Topo):
         if not self.hosts:  # a dirty start: what an aborted run left
             kill_by_folder(self.folders["base"])
         for name in HOSTS:
-            path = "/run/netns/" + PREFIX + name
+            path = "/run/netns/" + self.prefix + name
             if os.path.exists(path):
-                Host(name, netns.Net(path, name), self.folders).purge()
+                Host(self.prefix + name, netns.Net(path, name), self.folders).purge()
         super().destroy()
 
     def left(self):
         """What destroy() should have removed and did not."""
-        nets = [name for name in os.listdir("/run/netns") if name.startswith(PREFIX)]
+        nets = [name for name in os.listdir("/run/netns") if name.startswith(self.prefix)]
         return nets + [path for path in (self.folders["pin"], self.folders["base"])
                        if os.path.exists(path)]
 
     def up(self):
         self.start_agents()
-        self.svnet("host1", "apply", os.path.join(HERE, "network.json"))
+        with open(os.path.join(HERE, "network.json"), encoding="utf-8") as text:
+            network = re.sub(r'"(host\d)([":])', r'"%s\1\2' % self.prefix, text.read())
+        self.svnet("host1", "apply", self.write_text(network, "network.json"))
         self.ready()
 
     def pings(self):
-        return [(self.users, "10.3.0.2")]
+        return [(self.users, PEERS)]
+
+    def host(self, name):
+        return self.hosts[HOSTS.index(name)]
+
+    def plain(self, name):
+        """A host's name as in network.json."""
+        return name[len(self.prefix):]
 
     def svnet(self, host, *args):
-        return self.hosts[HOSTS.index(host)].svnet(*args)
+        return self.host(host).svnet(*args)
 
     @staticmethod
     def _popen(net, argv, log, stdin=None):
@@ -72,19 +88,15 @@ class Lab(Topo):
     def peers_popen(self, argv, log, **more):
         return self._popen(self.peers, argv, log, **more)
 
-    def vnode_popen(self, host, vnode, argv, log):
-        return self._popen(self.hosts[HOSTS.index(host)].vnode(vnode), argv, log)
-
-    def users_tx_bytes(self):
-        text = self.users.out("ip", "-j", "-s", "link", "show", "dev", self.users_dev)
-        return json.loads(text)[0]["stats64"]["tx"]["bytes"]
+    def command(self, name):
+        """What an operator's `svnet` to that host begins with."""
+        return [binary("svnet"), "--socket", self.host(name).socket]
 
     @staticmethod
-    def fields(path, names):
-        """The given tshark fields of every packet of a capture file."""
-        select = [word for name in names for word in ("-e", name)]
-        text = run("tshark", "-n", "-r", path, "-T", "fields", *select, timeout=120).stdout
-        return [line.split("\t") for line in text.splitlines()]
+    def here_popen(argv, out, log):
+        """On the machine itself: a ring's reader needs no network."""
+        with open(out, "wb") as stdout, open(log, "wb") as stderr:
+            return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
 
     def accounting_closed(self):
         try:

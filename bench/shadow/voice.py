@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A real SIP call between two baresip clients, and what captures say of its RTP stream."""
+"""A real SIP call between two baresip clients."""
 import math
 import os
 import struct
 import wave
 
 RTP_PORTS = (10000, 10100)
-CAPTURE_FILTER = "udp portrange %d-%d" % RTP_PORTS
+FILTER = "udp portrange %d-%d" % RTP_PORTS
 
 
 def _tone(path, seconds, rate=8000):
@@ -63,64 +63,3 @@ class Call:
             if process and process.poll() is None:
                 process.terminate()
                 process.wait(10)
-
-
-class Capture:
-    """Reads a pcap file that tcpdump is still writing: one (time, stream, sequence, dscp) a packet."""
-
-    def __init__(self, path):
-        self._path = path
-        self._file = None
-        self._rest = b""
-        self.packets = []
-
-    def read(self):
-        if self._file is None:
-            if not os.path.exists(self._path):
-                return self.packets
-            self._file = open(self._path, "rb")
-            self._header = b""
-        if len(self._header) < 24:
-            self._header += self._file.read(24 - len(self._header))
-            if len(self._header) < 24:
-                return self.packets
-            magic = struct.unpack("<I", self._header[:4])[0]
-            self._unit = {0xA1B2C3D4: 1e-6, 0xA1B23C4D: 1e-9}[magic]
-        data = self._rest + self._file.read()
-        at = 0
-        while at + 16 <= len(data):
-            sec, frac, caplen, _ = struct.unpack_from("<IIII", data, at)
-            if at + 16 + caplen > len(data):
-                break
-            self._packet(sec + frac * self._unit, data[at + 16 : at + 16 + caplen])
-            at += 16 + caplen
-        self._rest = data[at:]
-        return self.packets
-
-    def _packet(self, time, frame):
-        """Keeps RTP over UDP over IPv4; RTCP shares the port range but has payload types 72 … 76."""
-        if len(frame) < 14 + 20 + 8 + 12 or frame[12:14] != b"\x08\x00" or frame[23] != 17:
-            return
-        ip = 14
-        udp = ip + (frame[ip] & 15) * 4
-        rtp = udp + 8
-        if len(frame) < rtp + 12 or frame[rtp] >> 6 != 2 or 72 <= frame[rtp + 1] & 0x7F <= 76:
-            return
-        sequence, = struct.unpack_from("!H", frame, rtp + 2)
-        stamp, ssrc = struct.unpack_from("!II", frame, rtp + 4)
-        self.packets.append((time, frame[26:30], ssrc, sequence, stamp, frame[15] >> 2))
-
-
-def sent_by(packets, address):
-    """The RTP packets of one sender: {(ssrc, sequence, timestamp): first time seen}, and repeats."""
-    source = bytes(int(part) for part in address.split("."))
-    first, repeats = {}, []
-    for time, src, ssrc, sequence, stamp, _ in packets:
-        if src != source:
-            continue
-        key = (ssrc, sequence, stamp)
-        if key in first:
-            repeats.append((time, key))
-        else:
-            first[key] = time
-    return first, repeats
