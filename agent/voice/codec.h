@@ -23,7 +23,7 @@ const char *sv_voice_codec_names(void);
 
 /* What a payload type means. */
 struct sv_voice_payload {
-	char name[16];
+	char name[24];
 	uint32_t clock; /* Hz; 0: not known, then there is neither jitter nor playout */
 	const struct sv_voice_codec *codec; /* NULL: not rated */
 	bool comfort_noise;
