@@ -24,3 +24,8 @@ bench-unharmed: packages ## production while its monitors do their worst, build/
 demo: packages ## three hosts on this machine, a voice call, a shadow, a flip (DEMO_PHASE_SECONDS=10)
 	@$(MAKE) --no-print-directory all
 	@B=$(B) /usr/bin/python3 bench/shadow/demo.py
+
+.PHONY: experiment-monitoring
+experiment-monitoring: packages ## experiment 1, what monitoring costs, build/experiments/monitoring (BINS=20)
+	@$(MAKE) --no-print-directory $(BENCH)
+	@/usr/bin/python3 bench/monitoring/experiment.py --build $(B)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The hosts that are compared: each forwards in its own way, and copies in its own way when told to.
+
+The sender has one CPU, the host with everything of it the other: unharmed.py has the apparatus.
+"""
+
+import json
+
+from testbed import SRC_MAC, run, veth
+from unharmed import Host, set_device
+from ways import Bridge, PlainBridge, Route
+
+# Two monitors' devices: one takes its copies at once, in the softirq that made them; the other has a
+# thread of its own at low priority, as svnet's agent gives it, and loses what it does not get to.
+TAKING, SPARING = "h0", "m0"
+SHARE = 5  # percent of a busy CPU's time for copies, as the agent has it by default
+POLL_NS = 20_000  # after a device was found empty, as a NIC's moderation would have it
+
+
+def monitor_of(state):
+    """Where copies go, if anywhere."""
+    if state == "alone":
+        return None
+    return TAKING if state in ("monitored", "overloaded") else SPARING
+
+
+class Watched:
+    """What all have in common: a polled device, a monitor with a thread of its own, counters."""
+
+    send, slice, histogram, set_threaded = Host.send, Host.slice, Host.histogram, Host.set_threaded
+    destination = "vnode"  # what send() calls a frame for a router; "wire" is for the far end
+
+    @staticmethod
+    def moderate(ns, dev):
+        """The CPU that polls it first polls it on, by a timer: as a NIC's interrupts would."""
+        set_device(ns, dev, "gro_flush_timeout", POLL_NS)
+        set_device(ns, dev, "napi_defer_hard_irqs", 2_000_000_000)
+
+    def poll(self):
+        self.moderate(self.ns, "d0")
+        self.set_threaded(f"{SPARING}-{self.number}")
+
+    def copied(self):
+        """Frames that reached a monitor."""
+        return sum(self.count(self.counters[dev]) for dev in (TAKING, SPARING))
+
+    @staticmethod
+    def count(pin):
+        out = json.loads(run("bpftool", "-j", "map", "dump", "pinned", pin))
+        return sum(cpu["value"] for cpu in out[0]["formatted"]["values"])
+
+    def set(self, way, state):
+        raise NotImplementedError
+
+
+class Mirred(Watched):
+    """Copies by tc at the host's device."""
+
+    def configure(self):
+        super().configure()
+        self.poll()
+        self.mirroring_to = None
+        run("tc", "qdisc", "add", "dev", "d0", "clsact", ns=self.ns)
+
+    def set(self, way, state):
+        to = monitor_of(state)
+        if to == self.mirroring_to:
+            return
+        if self.mirroring_to:
+            run("tc", "filter", "del", "dev", "d0", "ingress", "prio", "1", ns=self.ns)
+        if to:
+            run("tc", "filter", "add", "dev", "d0", "ingress", "protocol", "all", "prio", "1", "u32", "match",
+                "u32", "0", "0", "action", "mirred", "egress", "mirror", "dev", to, ns=self.ns)
+        self.mirroring_to = to
+
+
+class Routing(Mirred, Route):
+    pass
+
+
+class Bridging(Mirred, Bridge):
+    @property
+    def destination(self):
+        return self.path
+
+
+class BridgingPlain(Mirred, PlainBridge):
+    pass
+
+
+class Direct(Watched, Route):
+    """A VNode that has the device itself. Nothing of the host sees its frames, so what copies them is a
+    switch outside: emulated by a namespace whose work is done on the sender's CPU, with a mirror port
+    that leads to the monitor's interface.
+
+        source ── p0 switch p1 ── d0 VNode d1 ── far end
+                   p2, p3 ── monitors
+    """
+
+    mirror_port = {TAKING: "p2", SPARING: "p3"}
+
+    def add_ends(self):
+        self.switch = self.lab.namespaces.add(f"{self.number}w")
+        self.source, self.source_dev = self.lab.source, f"s{self.number}"
+        veth(self.source, self.source_dev, self.switch, "p0", mac_a=SRC_MAC)
+        veth(self.switch, "p1", self.ns, "d0")
+        run("ethtool", "-K", "d0", "gro", "on", ns=self.ns)
+        self.add_sink("d1")
+
+    def add_sink(self, dev):
+        if dev not in self.mirror_port:
+            super().add_sink(dev)
+            return
+        far_dev = f"{dev}-{self.number}"
+        veth(self.switch, self.mirror_port[dev], self.lab.far, far_dev)
+        self.counters[dev] = self.lab.sink(self.lab.far, far_dev)
+
+    def configure(self):
+        super().configure()
+        self.poll()
+        self.moderate(self.lab.far, f"{TAKING}-{self.number}")
+        self.ports = None
+
+    def set(self, way, state):
+        to = monitor_of(state)
+        ports = ("p1", self.mirror_port[to]) if to else ("p1",)
+        if ports != self.ports:
+            run(self.lab.gen, "bare", "p0", *ports, ns=self.switch)
+        self.ports = ports
+
+
+class Svnet(Watched, Host):
+    """By TC or by XDP, as the way says; copies at any price, or a session with a budget."""
+
+    monitors = Host.monitors + (TAKING,)
+
+    def configure(self):
+        super().configure()
+        set_device(self.lab.far, f"{TAKING}-{self.number}", "threaded", 0)
+
+    def set(self, way, state):
+        """The host sheds copies when it is busy, unless they are wanted at any price."""
+        to = monitor_of(state)
+        self.start_datapath(way.removeprefix("svnet-"))
+        self.command(f"share {100 if to == TAKING else SHARE}")
+        budget = self.budget[way] if state.startswith("budget") else 0
+        self.set_row("vnode", "same", (f"{to} {budget}",) if to else ())
