@@ -144,7 +144,7 @@ def tabulate_rates(page, res):
                              *(quantile(kpps, q) for q in (0.25, 0.5, 0.75)),
                              res.ratio((way, state), ("bridged", "alone")) if res.has("bridged", "alone") else None,
                              res.share(way, state, "offered", "seconds") / 1000,
-                             100 * res.share(way, state, "copied", "forwarded") if state != "alone" else None])
+                             100 * res.share(way, state, "copied", "forwarded")])
     page.heading("All rates")
     page.table(["1000 packets/s", "monitor", "first quartile", "median", "third quartile", "× bridged alone",
                 "offered", "copies that arrived, % of forwarded"], rows, "", res.rates)
@@ -188,7 +188,7 @@ def tabulate_delays(page, res):
         for state, text in HALF.items():
             h = res.half(way, state)
             rows.append([WAYS[way] if state == "quiet" else "", text, h["median_us"], res.growth(way, state), h["p99_us"], h["p999_us"], h["sent"],
-                         h["lost"], 100 * h["copied"] / h["received"] if state == "monitored" else None, h["stalls"]])
+                         h["lost"], 100 * h["copied"] / h["received"], h["stalls"]])
     page.table(["way", "monitor", "median, µs", "× quiet", "99 %, µs", "99.9 %, µs", "sent", "lost",
                 "copies that arrived, %", "sender stalled"], rows, "Medians over the slices", res.slices)
 
@@ -235,9 +235,8 @@ def print_all(folder):
     for way in ways_of(res):
         for state, text in STATES.items():
             if res.has(way, state):
-                copies = "" if state == "alone" else f"{100 * res.share(way, state, 'copied', 'forwarded'):9.1f}"
                 print(f"{WAYS[way]:40} {text:40} {quantile(res.kpps(way, state), 0.5):7.0f} "
-                      f"{res.cost(way, state):8.1f}  {copies}")
+                      f"{res.cost(way, state):8.1f} {100 * res.share(way, state, 'copied', 'forwarded'):9.1f}")
     print(f"\nat half load {'':27} {'':29} {'sent':>10} {'lost':>7} {'median us':>10} {'99 % us':>9}")
     for way in res.slices.distinct("way"):
         for state, text in HALF.items():

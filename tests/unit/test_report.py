@@ -6,14 +6,13 @@ import html.parser
 import json
 import os
 import re
-import sys
-import tempfile
 import xml.etree.ElementTree
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bench"))
-from report import (Axis, Band, Data, Line, Page, bars, binned, boxes, lines, quantile,  # noqa: E402
-                    summary, write_csv)
-from report.check import unread_cells  # noqa: E402
+from reports import run
+
+from report import (Axis, Band, Data, Line, Page, bars, binned, boxes, lines, quantile, summary,
+                    write_csv)
+from report.check import unread_cells
 
 TAGS_WITHOUT_END = ("meta", "br")
 
@@ -109,20 +108,4 @@ def test_quantiles_are_those_of_hyndman_and_fan_7(folder):
     assert (s["low"], s["high"], s["max"]) == (1, 5, 100)
 
 
-def main():
-    failed = 0
-    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
-    for n, (name, test) in enumerate(tests, 1):
-        with tempfile.TemporaryDirectory() as folder:
-            write(folder)
-            try:
-                test(folder)
-                print(f"ok {n} - {name[5:].replace('_', ' ')}")
-            except AssertionError as err:
-                failed += 1
-                print(f"not ok {n} - {name[5:].replace('_', ' ')}: {err}")
-    print(f"1..{len(tests)}")
-    return failed > 0
-
-
-sys.exit(main())
+run(globals(), write)

@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""bench/monitoring/show.py: its report is computed from the CSV files, and its verdicts are right."""
+
+import json
+import os
+import sys
+
+from reports import BENCH, run
+
+sys.path.insert(0, os.path.join(BENCH, "monitoring"))
+import show  # noqa: E402
+from report import write_csv  # noqa: E402
+from report.check import unread_cells  # noqa: E402
+
+# Thousands of packets a second, by state: what a run in which all targets are reached would see.
+RATES = {
+    "direct": {"alone": 400, "monitored": 396, "overloaded": 380},
+    "bridged": {"alone": 200, "monitored": 150, "overloaded": 140},
+    "svnet-tc": {"alone": 300, "monitored": 200, "overloaded": 190, "budget": 290, "budget-overloaded": 285},
+    "svnet-xdp": {"alone": 400, "monitored": 350, "overloaded": 340, "budget": 390, "budget-overloaded": 380},
+}
+
+
+def rate_rows():
+    for turn in (1, 2):
+        for way, states in RATES.items():
+            for state, kpps in states.items():
+                yield {"bin": turn, "way": way, "state": state, "seconds": 1 + turn / 100, "offered": 2_000_000 + turn,
+                       "forwarded": round(kpps * 1000 * (1 + turn / 100) * turn), "copied": 1000 * turn}
+
+
+def slice_rows(lost):
+    for turn in (1, 2):
+        for way in RATES:
+            for state in show.HALF:
+                yield {"round": turn, "way": way, "state": state, "sent": 100_000, "received": 100_000 - lost,
+                       "copied": 90_000, "stalls": 3, "median_us": 30 + turn, "p99_us": 100 + turn, "p999_us": 900 + turn}
+
+
+def write(folder, lost=0):
+    write_csv(f"{folder}/rates.csv", rate_rows())
+    write_csv(f"{folder}/slices.csv", slice_rows(lost))
+    write_csv(f"{folder}/delays.csv", [{"way": way, "state": state, "at_most_us": us, "frames": n} for way in RATES
+                                       for state in show.HALF for us, n in ((20.5, 700), (40.2, 200), (900.7, 100))])
+    with open(os.path.join(BENCH, "monitoring", "paper.csv"), encoding="utf-8") as f:
+        text = f.read()
+    with open(f"{folder}/paper.csv", "w", encoding="utf-8") as out:
+        out.write(text)
+    with open(f"{folder}/machine.json", "w", encoding="utf-8") as out:
+        json.dump({"bins": 2, "bin_seconds": 1, "frame_bytes": 64}, out)
+
+
+def verdicts(folder):
+    return {name: (seen, ok) for name, _, seen, ok in show.verdicts(show.Results(folder))}
+
+
+def test_a_changed_cell_changes_the_report(folder):
+    unread = unread_cells(show.make, folder)
+    assert unread == [], unread
+
+
+def test_a_run_as_it_should_be_reaches_all_targets(folder):
+    found = verdicts(folder)
+    assert len(found) == 8 and all(ok for _, ok in found.values()), found
+    assert abs(found["svnet by XDP / bridged, no monitor"][0] - 2) < 1e-4
+
+
+def test_every_target_can_be_missed(folder):
+    for way, state in (("svnet-xdp", "alone"), ("svnet-xdp", "monitored"), ("svnet-tc", "budget"),
+                       ("svnet-tc", "budget-overloaded"), ("svnet-xdp", "budget"), ("svnet-xdp", "budget-overloaded")):
+        before = RATES[way][state]
+        RATES[way][state] = 0.9 * before
+        write(folder)
+        RATES[way][state] = before
+        missed = [name for name, (_, ok) in verdicts(folder).items() if not ok]
+        assert len(missed) == 1, (way, state, missed)
+    write(folder, lost=1)
+    assert [name for name, (_, ok) in verdicts(folder).items() if not ok] == [
+        f"{show.WAYS[way]}: lost at half load while every frame is copied" for way in ("svnet-tc", "svnet-xdp")]
+
+
+def test_the_drawn_delays_end_at_nothing(folder):
+    rows = show.Results(folder).delays.where(way="direct", state="quiet")
+    assert [round(y, 6) for _, y in show.longer_than(rows)] == [0.3, 0.1, 0]
+
+
+run(globals(), write)
