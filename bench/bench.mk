@@ -25,6 +25,14 @@ demo: packages ## three hosts on this machine, a voice call, a shadow, a flip (D
 	@$(MAKE) --no-print-directory all
 	@B=$(B) /usr/bin/python3 bench/shadow/demo.py
 
+PHASE_SECONDS ?= 300
+SEEDS ?= $(or $(SEED),1)
+JOBS ?= 1
+.PHONY: experiment-shadow
+experiment-shadow: packages ## experiment 2, a shadow upgrade under a call, build/experiments/shadow (PHASE_SECONDS=300)
+	@$(MAKE) --no-print-directory all
+	@B=$(B) PHASE_SECONDS=$(PHASE_SECONDS) SEEDS="$(SEEDS)" JOBS=$(JOBS) /usr/bin/python3 bench/shadow/experiment.py
+
 .PHONY: experiment-monitoring
 experiment-monitoring: packages ## experiment 1, what monitoring costs, build/experiments/monitoring (BINS=20)
 	@$(MAKE) --no-print-directory $(BENCH)

@@ -19,7 +19,7 @@ class Results:
     is not a lost one."""
 
     def __init__(self, experiment, rate=None):
-        """rate(path, begin, end, seconds) says the MOS of each stretch of a recording, or nobody does."""
+        """rate(path, cuts) says the MOS of a recording between each two instants, or nobody does."""
         self.run, self.rate = experiment, rate
         self.voice = experiment.observers.voice
         self.origin = experiment.bounds[0][0]
@@ -34,36 +34,38 @@ class Results:
                 for place in PLACES if self._active(place, members)}
         return {"sent": len(sent), **{column("lost", place): lost.get(place) for place in PLACES}}
 
-    def _mos(self, begin, end, seconds, members):
-        """{place: [MOS of each stretch of so many seconds]}"""
-        return {place: self.rate(self.voice[place].path, begin, end, seconds)
-                for place in PLACES if self.rate and self._active(place, members)}
+    def _mos(self, stretches):
+        """{place: {begin: MOS}} for (begin, end)s."""
+        cuts = sorted({edge for stretch in stretches for edge in stretch})
+        return {place: self.rate(self.voice[place].path, cuts) for place in PLACES} if self.rate else {}
+
+    def _judged(self, mos, begin, members):
+        """MOS columns; none but those of members and the receiver."""
+        if not self.rate:
+            return {}
+        return {column("mos", place): mos[place][begin] if self._active(place, members) else None
+                for place in PLACES}
 
     def phases(self):
-        rows = []
+        rows, mos = [], self._mos(self.run.bounds)
         for (number, members, qos, level, text), (begin, end) in zip(PHASES, self.run.bounds):
-            mos = self._mos(begin, end, end - begin, members)
-            rows.append({"phase": number, "begin_s": round(begin - self.origin, 3),
-                         "seconds": round(end - begin, 3), "level": level, "members": "+".join(members),
+            rows.append({"phase": number, "begin_s": rounded(begin - self.origin),
+                         "seconds": rounded(end - begin), "level": level, "members": "+".join(members),
                          "qos": "+".join(qos) or "none", "heard": production(number), "what": text,
-                         **self._lost(begin, end, members),
-                         **{column("mos", p): mos[p][0] if p in mos else None for p in PLACES}})
+                         **self._lost(begin, end, members), **self._judged(mos, begin, members)})
         return rows
 
     def bins(self):
+        stretches = [(phase, a, b) for phase, bounds in zip(PHASES, self.run.bounds)
+                     for a, b in divided(*bounds)]
+        mos = self._mos([(a, b) for _, a, b in stretches])
         rows = []
-        for (number, members, *_), (begin, end) in zip(PHASES, self.run.bounds):
-            count = max(1, round((end - begin) / BIN))
-            seconds = (end - begin) / count
-            mos = self._mos(begin, end, seconds, members)
-            for i in range(count):
-                a, b = begin + i * seconds, begin + (i + 1) * seconds
-                rates = {vnet: self.run.shapers.between(vnet, a, b)[0] for vnet in "AB"}
-                rows.append({"phase": number, "begin_s": round(a - self.origin, 3),
-                             "seconds": round(seconds, 3), **self._lost(a, b, members),
-                             **{column("mos", p): mos[p][i] if p in mos else None for p in PLACES},
-                             **{column("link", v) + "_mbit": rounded(rates[v] if v in members else None)
-                                for v in "AB"}})
+        for (number, members, *_), a, b in stretches:
+            rates = {vnet: self.run.shapers.between(vnet, a, b)[0] if vnet in members else None
+                     for vnet in "AB"}
+            rows.append({"phase": number, "begin_s": rounded(a - self.origin), "seconds": rounded(b - a),
+                         **self._lost(a, b, members), **self._judged(mos, a, members),
+                         **{column("link_mbit", vnet): rounded(rates[vnet]) for vnet in "AB"}})
         return rows
 
     def utilisation(self):
@@ -113,3 +115,10 @@ class Results:
 
 def rounded(value):
     return None if value is None else round(value, 3)
+
+
+def divided(begin, end):
+    """Into stretches of BIN seconds, or one where there is no room for two."""
+    count = max(1, round((end - begin) / BIN))
+    edges = [begin + i * (end - begin) / count for i in range(count)] + [end]
+    return list(zip(edges, edges[1:]))

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A real SIP call between two baresip clients."""
+"""A real SIP call between two baresip clients, and what `svnet voice` says of it."""
+import json
 import math
 import os
 import struct
+import subprocess
 import wave
 
 RTP_PORTS = (10000, 10100)
@@ -39,6 +41,10 @@ def _client(folder, name, address, tone, auto):
     return folder
 
 
+# The telephones would be machines of their own: here they do not wait for what else this one does.
+BARESIP = ["chrt", "-f", "1", "baresip"]
+
+
 class Call:
     """caller and callee are functions (argv, log) -> Popen that start a process on their host."""
 
@@ -48,9 +54,9 @@ class Call:
         _tone(tone, seconds + 5)
         b = _client(os.path.join(folder, "callee"), "b", callee_ip, tone, True)
         a = _client(os.path.join(folder, "caller"), "a", caller_ip, tone, False)
-        self._callee = callee(["baresip", "-f", b], os.path.join(folder, "callee.log"))
+        self._callee = callee([*BARESIP, "-f", b], os.path.join(folder, "callee.log"))
         self._caller_argv = [
-            "baresip", "-f", a, "-e", "/dial sip:b@%s:5060" % callee_ip, "-t", str(math.ceil(seconds)),
+            *BARESIP, "-f", a, "-e", "/dial sip:b@%s:5060" % callee_ip, "-t", str(math.ceil(seconds)),
         ]
         self._caller_start = lambda: caller(self._caller_argv, os.path.join(folder, "caller.log"))
         self._caller = None
@@ -63,3 +69,18 @@ class Call:
             if process and process.poll() is None:
                 process.terminate()
                 process.wait(10)
+
+
+def rated(svnet, path, source, cuts):
+    """What `svnet voice` says of a recording between each two of the cuts (Unix times): {begin: MOS}.
+    The receiver has a de-jitter buffer of 60 ms and no concealment: baresip's G.711 has none."""
+    argv = [svnet, "--json", "voice", "-r", path, "--bin", ",".join("@%.6f" % t for t in cuts)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError("`%s`: %s" % (" ".join(argv)[:200], done.stderr.strip()))
+    streams = [s for s in json.loads(done.stdout)["streams"] if s["source_address"] == source]
+    if len(streams) != 1:
+        raise RuntimeError("%s has %d voice streams of %s, not one" % (path, len(streams), source))
+    found = {bin["from"]: bin["mos"] for bin in streams[0]["bins"]}
+    return {cut: next((mos for begin, mos in found.items() if abs(begin - cut) < 1e-3), None)
+            for cut in cuts}
