@@ -80,6 +80,7 @@ static int set_identity(libxl_domain_config *config, const cJSON *domain, struct
 	const char *uuid = sv_xl_str(domain, "uuid"), *mark = sv_xl_str(domain, "mark");
 
 	config->c_info.name = copy(domain, "name");
+	libxl_defbool_set(&config->c_info.run_hotplug_scripts, true);
 	if (!config->c_info.name || !uuid || libxl_uuid_from_string(&config->c_info.uuid, uuid))
 		return sv_err_set(err, -EINVAL, "a domain without a name or UUID");
 	if (!mark)
@@ -131,6 +132,7 @@ static int set_machine(libxl_domain_config *config, const cJSON *domain, struct 
 	uint64_t kib = sv_xl_num(domain, "memory", 0) * 1024;
 
 	info->max_memkb = info->target_memkb = kib;
+	libxl_defbool_set(&info->claim_mode, true);
 	info->kernel = copy(domain, "kernel");
 	info->ramdisk = copy(domain, "ramdisk");
 	info->cmdline = copy(domain, "cmdline");
@@ -173,8 +175,10 @@ static int set_nics(libxl_domain_config *config, const cJSON *domain, struct sv_
 	if (!config->nics)
 		return -ENOMEM;
 	cJSON_ArrayForEach (json, nics) {
-		rc = set_nic(&config->nics[config->num_nics++], json, sv_xl_str(domain, "script"),
-			     err);
+		libxl_device_nic *nic = &config->nics[config->num_nics];
+
+		rc = set_nic(nic, json, sv_xl_str(domain, "script"), err);
+		nic->devid = config->num_nics++;
 		if (rc)
 			break;
 	}
@@ -240,7 +244,13 @@ static int set_pci(libxl_domain_config *config, const cJSON *domain, struct sv_e
 		pci->bus = bus;
 		pci->dev = dev;
 		pci->func = func;
+		/* Of its own functions this one, as the guest's function 0. */
+		pci->vfunc_mask = 1;
+		if (config->c_info.type != LIBXL_DOMAIN_TYPE_HVM)
+			pci->rdm_policy = LIBXL_RDM_RESERVE_POLICY_STRICT;
 	}
+	if (config->c_info.type == LIBXL_DOMAIN_TYPE_PV)
+		libxl_defbool_set(&config->b_info.u.pv.e820_host, true);
 	return 0;
 }
 

@@ -81,6 +81,10 @@ static void a_pv_domain(void **state)
 	assert_int_equal(config.pcidevs[0].bus, 3);
 	assert_int_equal(config.pcidevs[0].dev, 0x1f);
 	assert_int_equal(config.pcidevs[0].func, 7);
+	/* With none, libxl hands nothing over. */
+	assert_int_equal(config.pcidevs[0].vfunc_mask, 1);
+	assert_true(libxl_defbool_val(config.b_info.u.pv.e820_host));
+	assert_true(libxl_defbool_val(config.b_info.claim_mode));
 	/* Who restarts a domain is the driver: libxl does nothing by itself. */
 	assert_int_equal(config.on_crash, LIBXL_ACTION_ON_SHUTDOWN_DESTROY);
 	libxl_domain_config_dispose(&config);
