@@ -161,7 +161,7 @@ if ! made initrd "$here"/image.sh "$here/init.dom0" "$dir/vmlinux"; then
 fi
 if ! made guest.initrd "$here"/image.sh "$here/init.guest" "$dir/vmlinux"; then
 	begin "make the guests' initrd"
-	make_initrd guest.initrd "$here/init.guest" xen-netfront xen-blkfront crc32c_generic ext4 xfs \
+	make_initrd guest.initrd "$here/init.guest" xen-netfront xen-blkfront crc32c_generic ext4 \
 		>>"$dir/image.log" 2>&1
 fi
 if ! made root.img "$here/init" "$here/vif-none" "$dir/guest.initrd" "$dir/vmlinux" "$dir/tree.tar"; then
