@@ -28,7 +28,7 @@ STATES = ("alone", "monitored", "overloaded")
 BUDGETED = ("budget", "budget-overloaded")
 QUIET = ("quiet", "control", "monitored")  # at half load; control is quiet once more
 BUDGET = 0.05  # of what the way forwards alone, in frames a second
-OVERHEAD = 0.3  # seconds that a bin takes beside its own
+OVERHEAD = 0.45  # seconds that a bin takes beside its own
 FIRST = 300_000  # frames of a first bin, from which on it is known how many fill the time
 TRIES = 3
 STEPS = 16  # of delays.csv, in an octave
@@ -58,6 +58,16 @@ def rotate(items, by):
     items = list(items)
     by %= len(items)
     return items[by:] + items[:by]
+
+
+def softirq_seconds(cpu):
+    """That the CPU has been in softirqs: receiving, forwarding, copying."""
+    with open("/proc/stat", encoding="ascii") as f:
+        for line in f:
+            fields = line.split()
+            if fields[0] == f"cpu{cpu}":
+                return int(fields[7]) / os.sysconf("SC_CLK_TCK")
+    raise RuntimeError(f"no CPU {cpu}")
 
 
 class Experiment:
@@ -106,9 +116,10 @@ class Experiment:
             if state.endswith("overloaded"):
                 self.load.cont()
             try:
-                before = host.copied()
+                copied, softirq = host.copied(), softirq_seconds(HOST_CPU)
                 out = host.slice(host.destination, frames, interval)
-                out["copied"] = host.copied() - before
+                out["softirq"] = round(softirq_seconds(HOST_CPU) - softirq, 2)
+                out["copied"] = host.copied() - copied
                 return out
             except SystemExit as err:
                 if attempt + 1 == TRIES:
@@ -150,7 +161,7 @@ class Experiment:
                     out = self.bin(way, state, self.args.seconds)
                     self.rates.append({"bin": i + 1, "way": way.name, "state": state, "seconds": out["seconds"],
                                        "offered": out["sent"], "forwarded": out["received"],
-                                       "copied": out["copied"]})
+                                       "copied": out["copied"], "softirq_seconds": out["softirq"]})
                 self.leave(way, following)
             write_csv(f"{self.args.folder}/rates.csv", self.rates)
             self.progress("rates", i + 1, self.args.bins)

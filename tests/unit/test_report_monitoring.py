@@ -27,7 +27,8 @@ def rate_rows():
         for way, states in RATES.items():
             for state, kpps in states.items():
                 yield {"bin": turn, "way": way, "state": state, "seconds": 1 + turn / 100, "offered": 2_000_000 + turn,
-                       "forwarded": round(kpps * 1000 * (1 + turn / 100) * turn), "copied": 1000 * turn}
+                       "forwarded": round(kpps * 1000 * (1 + turn / 100) * turn), "copied": 1000 * turn,
+                       "softirq_seconds": 0.9}
 
 
 def slice_rows(lost):
