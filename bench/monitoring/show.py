@@ -116,7 +116,7 @@ def draw_rates(page, res):
                       label="Forwarding rate of every configuration"),
                 f"Forwarding rate of frames of {res.machine['frame_bytes']} bytes, a value (dot) for every bin of "
                 f"{res.machine['bin_seconds']:g} s; boxes are quartiles, whiskers reach 1.5 quartile ranges. What the paper's "
-                "Figure 5 shows.", res.rates)
+                "Figure 5 shows.", res.rates, save="rates.svg")
 
 
 def paper_of(res, way, state):

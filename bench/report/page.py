@@ -3,7 +3,7 @@
 
 import os
 
-from .svg import esc, number, patterns
+from .svg import esc, number, patterns, standalone
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -25,7 +25,7 @@ class Page:
     """title and lead are plain text, as all texts are; data: where it is read from and written to."""
 
     def __init__(self, title, data, lead=""):
-        self.title, self.data = title, data
+        self.title, self.data, self.saved = title, data, {}
         self.parts = [f"<h1>{esc(title)}</h1>"] + ([f'<p class="lead">{esc(lead)}</p>'] if lead else [])
 
     def heading(self, text):
@@ -41,11 +41,15 @@ class Page:
         links = ", ".join(f'<a href="{esc(n)}">{esc(n)}</a>' for n in names)
         return f'<span class="source">Data: {links}</span>'
 
-    def figure(self, svg, caption, *tables):
-        """tables: which Tables (or files) of the folder the figure was made of; at least one."""
+    def figure(self, svg, caption, *tables, save=None):
+        """tables: which Tables (or files) of the folder the figure was made of; at least one.
+        save: the name of an SVG file that it is written to as well."""
         if not tables:
             raise ValueError("a figure says which data it was made of")
-        self.parts.append(f"<figure>{svg}<figcaption>{esc(caption)} {self.source(tables)}</figcaption></figure>")
+        if save:
+            self.saved[save] = svg
+        self.parts.append(f"<figure>{svg}<figcaption>{esc(caption)} {self.source(tables)}</figcaption>"
+                          "</figure>")
 
     def grid(self, plots, caption, *tables):
         """plots: {title: SVG}, small ones side by side."""
@@ -76,15 +80,21 @@ class Page:
         self.heading("Made with")
         self.table(["", ""], rows, "", name)
 
-    def html(self):
+    @staticmethod
+    def css():
         with open(os.path.join(HERE, "page.css"), encoding="utf-8") as f:
-            css = f.read()
+            return f.read()
+
+    def html(self):
         return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{esc(self.title)}</title>'
-                '<meta name="viewport" content="width=device-width"><style>\n' + css + "</style></head><body>\n" + patterns() +
+                f'<meta name="viewport" content="width=device-width"><style>\n{self.css()}</style></head><body>\n'
+                f'<svg class="patterns" width="0" height="0" aria-hidden="true">{patterns()}</svg>\n' +
                 "\n".join(self.parts) + "\n</body></html>\n")
 
     def write(self, name="report.html"):
         path = os.path.join(self.data.folder, name)
-        with open(path, "w", encoding="utf-8") as out:
-            out.write(self.html())
+        files = {name: self.html()} | {n: standalone(s, self.css()) for n, s in self.saved.items()}
+        for file, text in files.items():
+            with open(os.path.join(self.data.folder, file), "w", encoding="utf-8") as out:
+                out.write(text)
         return path

@@ -18,7 +18,13 @@ def patterns():
         for colour in range(COLOURS):
             made += (f'<pattern id="{fill}{colour}" class="c{colour}" width="6" height="6" '
                      f'patternUnits="userSpaceOnUse"><path d="{path}"/></pattern>')
-    return f'<svg class="patterns" width="0" height="0" aria-hidden="true"><defs>{made}</defs></svg>'
+    return f"<defs>{made}</defs>"
+
+
+def standalone(plot, css):
+    """A plot as a file of its own."""
+    head, body = plot.split(">", 1)
+    return f'{head} xmlns="http://www.w3.org/2000/svg"><style>{css}</style>{patterns()}{body}\n'
 
 
 def esc(text):

@@ -33,7 +33,7 @@ def make(folder):
     page = Page("Of & for <people>", data, "A lead.")
     ways = rates.distinct("way")
     page.figure(boxes(ways, {"seen": [rates.where(way=w).column("pps") for w in ways]}, Axis("rate", "packets/s")),
-                "Rates.", rates)
+                "Rates.", rates, save="rates.svg")
     page.figure(lines([Line("lost", binned(bins, "start", "lost", 10), steps=True, markers=True)], Axis("time", "s"),
                       Axis("lost", "packets"), [Band(0, 30, "one"), Band(30, 60, "two")],
                       Line("load", binned(bins, "start", "mbit", 10)), Axis("load", "Mbit/s")), "Losses.", bins)
@@ -91,6 +91,12 @@ def test_a_page_is_well_formed(folder):
     for svg in drawn:
         xml.etree.ElementTree.fromstring(svg)
     assert "a &lt;b&gt;" in text and "<b>" not in text and "nan" not in text
+
+
+def test_a_plot_can_be_a_file_of_its_own(folder):
+    make(folder)
+    root = xml.etree.ElementTree.parse(os.path.join(folder, "rates.svg")).getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg" and "--c0" in root[0].text
 
 
 def test_axes_say_units_and_series_have_a_legend(folder):
