@@ -150,6 +150,7 @@ static int rings(struct sv_cli *cli, struct voice *v)
 	if (rc)
 		return rc;
 	v->wall_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+	fprintf(stderr, "svnet: %s: listening\n", v->tap.session);
 	rc = read_rings(v);
 	if (!v->options.watch)
 		show(v, v->options.from_ns, v->options.to_ns, lost(v));
