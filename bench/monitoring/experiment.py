@@ -10,6 +10,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import statistics
@@ -73,10 +74,10 @@ def softirq_seconds(cpu):
 class Experiment:
     def __init__(self, args):
         self.args = args
-        self.ways = [way for way in WAYS if args.only in way.name]
+        self.ways = [way for way in WAYS if re.search(args.only, way.name)]
         self.rates, self.slices, self.delays = [], [], {}
         self.frames = {}  # (way, state): how many fill a bin
-        self.repeated = 0
+        self.repeated, self.part_began = 0, 0
         self.lab = PacedLab(os.path.abspath(args.build))
         try:
             self.load = Load(os.path.join(args.folder, "disk"))
@@ -154,6 +155,7 @@ class Experiment:
         self.lab.stop_planes()
 
     def measure_rates(self):
+        self.part_began = time.monotonic()
         for i in range(self.args.bins):
             order = self.order(i)
             for way, following in zip(order, order[1:] + [None]):
@@ -171,6 +173,7 @@ class Experiment:
                                  if (r["way"], r["state"]) == (way.name, "alone")) / 2
 
     def measure_delays(self):
+        self.part_began = time.monotonic()
         for i in range(self.args.rounds):
             order = [way for way in self.order(i) if way.half]
             for way, following in zip(order, order[1:] + [None]):
@@ -205,12 +208,15 @@ class Experiment:
                 yield {"way": way, "state": state, "at_most_us": round(2 ** (step / STEPS), 3), "frames": steps[step]}
 
     def progress(self, what, done, of):
-        print(f"{what}: {done} of {of}, {time.monotonic() - self.args.began:.0f} s", flush=True)
+        """How long it has taken, and what is left of this part at the same pace."""
+        now = time.monotonic()
+        left = (now - self.part_began) / done * (of - done)
+        print(f"{what}: {done} of {of}, {now - self.args.began:.0f} s, {left:.0f} to go", flush=True)
 
 
 def seconds_needed(args):
     """What the whole run will take, roughly."""
-    ways = [way for way in WAYS if args.only in way.name]
+    ways = [way for way in WAYS if re.search(args.only, way.name)]
     bins = args.bins * sum(len(way.states) for way in ways) + \
         args.rounds * sum(len(QUIET) for way in ways if way.half)
     return 10 + bins * (args.seconds + OVERHEAD) + 2 * (args.bins + args.rounds)
@@ -225,7 +231,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=float(env("BIN_SECONDS", "1")), help="of a bin")
     parser.add_argument("--rounds", type=int, default=int(env("DELAY_ROUNDS", "0")),
                         help="of the delays at half load (a fifth of the bins, at least 3)")
-    parser.add_argument("--only", default="", help="ways whose name has this in it")
+    parser.add_argument("--only", default="", help="ways whose name matches this expression")
     args = parser.parse_args()
     args.folder = os.path.abspath(args.folder or f"{args.build}/experiments/monitoring")
     args.rounds = args.rounds or max(3, args.bins // 5)
@@ -247,7 +253,8 @@ def describe(args, experiment):
 def main():
     args = arguments()
     args.began = time.monotonic()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("experiment: terminated"))
+    # Not SystemExit: a bin that ends with it is tried again. What was made is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"{args.bins} bins of {args.seconds:g} s of every configuration, {args.rounds} rounds at half load: "
           f"about {seconds_needed(args) / 60:.0f} minutes (the paper's 500 bins: BINS=500)", flush=True)
     shutil.rmtree(args.folder, ignore_errors=True)

@@ -90,7 +90,9 @@ def targets(res):
     for way in ("svnet-tc", "svnet-xdp"):
         if not res.has(way, "alone"):
             continue
-        yield f"{WAYS[way]}: lost at half load while every frame is copied", res.half(way, "monitored")["lost"], 0, "packets"
+        monitored, *without = (res.half(way, state)["lost"] for state in ("monitored", "quiet", "control"))
+        yield (f"{WAYS[way]}: lost at half load while every frame is copied ({without[0]} and {without[1]} without a monitor)",
+               monitored, 0, "packets")
         for state, most in BUDGETED.items():
             yield f"{WAYS[way]}: lost of its rate at saturation, {STATES[state]}", res.cost(way, state), most, "%"
 

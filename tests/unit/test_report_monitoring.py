@@ -77,8 +77,8 @@ def test_every_target_can_be_missed(folder):
         missed = [name for name, (_, ok) in verdicts(folder).items() if not ok]
         assert len(missed) == 1, (way, state, missed)
     write(folder, lost=1)
-    assert [name for name, (_, ok) in verdicts(folder).items() if not ok] == [
-        f"{show.WAYS[way]}: lost at half load while every frame is copied" for way in ("svnet-tc", "svnet-xdp")]
+    missed = [name for name, (_, ok) in verdicts(folder).items() if not ok]
+    assert len(missed) == 2 and all("lost at half load" in name for name in missed), missed
 
 
 def test_the_drawn_delays_end_at_nothing(folder):
