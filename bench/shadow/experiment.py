@@ -22,7 +22,7 @@ from lab import USERS, Lab, binary  # noqa: E402
 from phases import PHASES, Experiment  # noqa: E402
 from report import Data, describe_machine, write_csv  # noqa: E402
 from results import Results  # noqa: E402
-from targets import table, targets  # noqa: E402
+from verdicts import table, verdicts  # noqa: E402
 from voice import rated  # noqa: E402
 import figures  # noqa: E402
 
@@ -69,7 +69,7 @@ def one(seed):
     with open(os.path.join(folder, "machine.json"), "w", encoding="utf-8") as out:
         json.dump(machine, out, indent=1)
     data = Data(folder)
-    rows = targets(data)
+    rows = verdicts(data)
     say("\n" + table(rows))
     say("report: %s" % figures.make(folder))
     left = lab.left()
@@ -115,7 +115,7 @@ def verdict(seed, bad):
     folder = folder_of(seed)
     if not os.path.exists(os.path.join(folder, "machine.json")):
         return "seed %s: FAILED, see %s.log" % (seed, folder)
-    missed = ["    %s: %s asked, %s seen" % row[:3] for row in targets(Data(folder)) if row[3] is False]
+    missed = ["    %s: %s asked, %s seen" % row[:3] for row in verdicts(Data(folder)) if row[3] is False]
     return "\n".join(["seed %s: %s, %s/report.html" % (seed, "MISSED" if bad else "reached", folder), *missed])
 
 

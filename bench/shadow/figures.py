@@ -7,7 +7,7 @@ import sys
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from report import Axis, Band, Data, Line, Page, boxes, lines  # noqa: E402
-from targets import LEVELS, fact, medians, targets  # noqa: E402
+from verdicts import LEVELS, fact, medians, verdicts  # noqa: E402
 
 PLACES = {"a": "A, at the exit", "b": "B, at the exit", "receiver": "receiver"}
 LEAD = ("A voice call and web-like TCP traffic cross a production VNet A. A shadow VNet B is cloned from it, "
@@ -65,7 +65,7 @@ def figure_losses(page, phases, bins):
                       background=Line("link of the VNet that is heard", background(bins, heard)),
                       background_axis=Axis("rate at the shaped link", "Mbit/s")),
                 "Voice packets that did not arrive, of %d in a full bin; behind them the rate at the shaped link." %
-                max(row["sent"] for row in bins), bins, phases)
+                max(row["sent"] for row in bins), bins, phases, save="losses.svg")
 
 
 def figure_mos(page, phases, bins):
@@ -76,7 +76,7 @@ def figure_mos(page, phases, bins):
                        for place, name in PLACES.items()},
                       Axis("MOS", "1 … 4.5", low=1), "one dot a bin of %g s" % bins[0]["seconds"]),
                 "Mean opinion score of each bin by the E-model; boxes are quartiles, whiskers reach 1.5 quartile "
-                "ranges.", bins)
+                "ranges.", bins, save="mos.svg")
 
 
 def sums(phases, bins):
@@ -130,7 +130,7 @@ def make(folder):
     figure_mos(page, phases, bins)
     page.heading("Targets")
     page.table(["", "asked", "seen", ""], [[what, asked, seen, "not judged: too short" if reached is None else reached]
-                                           for what, asked, seen, reached in targets(data)], "",
+                                           for what, asked, seen, reached in verdicts(data)], "",
                bins, phases, "utilisation.csv", "facts.csv")
     table_phases(page, phases, bins)
     load(page, phases, bins)

@@ -6,7 +6,7 @@ import sys
 import time
 
 from lab import CLIENTS, LINK_MBIT, PEERS, SERVERS, USERS
-from observe import Observers, Shapers
+from observe import Observers, Shapers, backlog_drops
 from voice import Call
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -40,6 +40,7 @@ class Experiment:
         self.shapers = Shapers(lab)
         self.bounds = []  # of each phase, in wall time
         self.flip = None
+        self.backlog = -backlog_drops()
 
     def run(self):
         lab, log = self.lab, lambda name: os.path.join(self.folder, name)
@@ -70,6 +71,7 @@ class Experiment:
                 process.terminate()
                 process.wait(10)
             self.observers.stop()
+        self.backlog += backlog_drops()
 
     @staticmethod
     def _order(fetch, share):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a run saw, as tables: phases.csv, bins.csv, utilisation.csv, facts.csv. Judged in targets.py."""
+"""What a run saw, as tables: phases.csv, bins.csv, utilisation.csv, facts.csv. Judged in verdicts.py."""
 import os
 
 from lab import LINK_MBIT
@@ -110,6 +110,8 @@ class Results:
             ("flip_voice_lost", lost),
             ("flip_voice_twice", twice),
             ("accounting_closed", "yes" if run.lab.accounting_closed() else "no"),
+            # Not one of ours need be among them, but then others kept the CPUs busy.
+            ("frames_that_this_machine_had_no_cpu_for", run.backlog),
         )]
 
 

@@ -62,7 +62,7 @@ def levels(data):
                low <= row["percent"] <= high if judged else None)
 
 
-def targets(data):
+def verdicts(data):
     """Rows of what, asked, seen, reached."""
     return [*silence(data), *quality(data), *levels(data)]
 
