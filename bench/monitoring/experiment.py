@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.dirname(HERE))
 import hosts  # noqa: E402
 import show  # noqa: E402
 from report import describe_machine, write_csv  # noqa: E402
+from testbed import PLANE_PINS, run  # noqa: E402
 from unharmed import FRAME, HOST_CPU, SENDER_CPU, Load, PacedLab, quantiles  # noqa: E402
 
 STATES = ("alone", "monitored", "overloaded")
@@ -98,6 +99,8 @@ class Experiment:
         if getattr(self, "load", None):
             self.load.remove()
         self.lab.remove()
+        if os.path.exists(PLANE_PINS):  # a plane that a signal ended has not purged itself
+            run(self.lab.plane, PLANE_PINS, text="", check=False)
 
     def order(self, turn):
         """Every way has each place equally often; svnet's stay together, since its data plane is
@@ -238,6 +241,13 @@ def arguments():
     return args
 
 
+def terminate(*_):
+    """Once, so that what was made is removed; no SystemExit, since a bin that ends with it is tried again."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def describe(args, experiment):
     return describe_machine() | {
         "bins": args.bins, "bin_seconds": args.seconds, "delay_rounds": args.rounds, "frame_bytes": FRAME + 4,
@@ -253,8 +263,8 @@ def describe(args, experiment):
 def main():
     args = arguments()
     args.began = time.monotonic()
-    # Not SystemExit: a bin that ends with it is tried again. What was made is removed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGINT, terminate)
     print(f"{args.bins} bins of {args.seconds:g} s of every configuration, {args.rounds} rounds at half load: "
           f"about {seconds_needed(args) / 60:.0f} minutes (the paper's 500 bins: BINS=500)", flush=True)
     shutil.rmtree(args.folder, ignore_errors=True)
@@ -277,4 +287,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("experiment: ended by a signal")
