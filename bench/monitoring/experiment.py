@@ -164,9 +164,10 @@ class Experiment:
             for way, following in zip(order, order[1:] + [None]):
                 for state in rotate(way.states, i):
                     out = self.bin(way, state, self.args.seconds)
-                    self.rates.append({"bin": i + 1, "way": way.name, "state": state, "seconds": out["seconds"],
-                                       "offered": out["sent"], "forwarded": out["received"],
-                                       "copied": out["copied"], "softirq_seconds": out["softirq"]})
+                    self.rates.append({
+                        "bin": i + 1, "way": way.name, "state": state, "seconds": out["seconds"],
+                        "offered": out["sent"], "forwarded": out["received"], "copied": out["copied"],
+                        "softirq_seconds": out["softirq"]})
                 self.leave(way, following)
             write_csv(f"{self.args.folder}/rates.csv", self.rates)
             self.progress("rates", i + 1, self.args.bins)
@@ -208,7 +209,8 @@ class Experiment:
                     step = math.ceil(STEPS * math.log2(ns / 1000))
                     steps[step] = steps.get(step, 0) + n
             for step in sorted(steps):
-                yield {"way": way, "state": state, "at_most_us": round(2 ** (step / STEPS), 3), "frames": steps[step]}
+                yield {"way": way, "state": state, "at_most_us": round(2 ** (step / STEPS), 3),
+                       "frames": steps[step]}
 
     def progress(self, what, done, of):
         """How long it has taken, and what is left of this part at the same pace."""
@@ -230,7 +232,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", help="where the programs are")
     parser.add_argument("--folder", help="what is measured goes here (BUILD/experiments/monitoring)")
-    parser.add_argument("--bins", type=int, default=int(env("BINS", "20")), help="of each configuration; the paper: 500")
+    parser.add_argument("--bins", type=int, default=int(env("BINS", "20")),
+                        help="of each configuration; the paper: 500")
     parser.add_argument("--seconds", type=float, default=float(env("BIN_SECONDS", "1")), help="of a bin")
     parser.add_argument("--rounds", type=int, default=int(env("DELAY_ROUNDS", "0")),
                         help="of the delays at half load (a fifth of the bins, at least 3)")
@@ -250,8 +253,9 @@ def terminate(*_):
 
 def describe(args, experiment):
     return describe_machine() | {
-        "bins": args.bins, "bin_seconds": args.seconds, "delay_rounds": args.rounds, "frame_bytes": FRAME + 4,
-        "sender_cpu": SENDER_CPU, "host_cpu": HOST_CPU, "took_seconds": round(time.monotonic() - args.began),
+        "bins": args.bins, "bin_seconds": args.seconds, "delay_rounds": args.rounds,
+        "frame_bytes": FRAME + 4, "sender_cpu": SENDER_CPU, "host_cpu": HOST_CPU,
+        "took_seconds": round(time.monotonic() - args.began),
         "bins_measured_again": experiment.repeated,
         "budget_packets_per_second": {way.name: experiment.host[way.name].budget[way.name]
                                       for way in experiment.ways if "budget" in way.states},

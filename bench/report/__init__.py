@@ -14,5 +14,5 @@ from .machine import describe_machine
 from .page import Page
 from .plots import Axis, Band, Line, bars, binned, boxes, lines
 
-__all__ = ["Axis", "Band", "Data", "Line", "Page", "bars", "binned", "boxes", "describe_machine", "lines", "quantile",
-           "summary", "write_csv"]
+__all__ = ["Axis", "Band", "Data", "Line", "Page", "bars", "binned", "boxes", "describe_machine", "lines",
+           "quantile", "summary", "write_csv"]

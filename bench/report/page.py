@@ -86,10 +86,11 @@ class Page:
             return f.read()
 
     def html(self):
+        body = "\n".join(self.parts)
         return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{esc(self.title)}</title>'
-                f'<meta name="viewport" content="width=device-width"><style>\n{self.css()}</style></head><body>\n'
-                f'<svg class="patterns" width="0" height="0" aria-hidden="true">{patterns()}</svg>\n' +
-                "\n".join(self.parts) + "\n</body></html>\n")
+                f'<meta name="viewport" content="width=device-width"><style>\n{self.css()}</style></head>'
+                f'<body>\n<svg class="patterns" width="0" height="0" aria-hidden="true">{patterns()}</svg>\n'
+                f"{body}\n</body></html>\n")
 
     def write(self, name="report.html"):
         path = os.path.join(self.data.folder, name)

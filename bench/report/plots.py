@@ -55,9 +55,10 @@ def binned(rows, start, value, width):
 def sign(i, x, y, width, height):
     """The box of a series, told apart by its filling, too; the patterns are Page's."""
     colour, fill = i % svg.COLOURS, svg.FILLS[i % len(svg.FILLS)]
-    paint = {"solid": 'fill="currentColor" fill-opacity=".45"', "hollow": 'fill="none"'}
+    plain = {"solid": 'fill="currentColor" fill-opacity=".45"', "hollow": 'fill="none"'}
+    paint = plain.get(fill, f'fill="url(#{fill}{colour})"')
     return (f'<rect class="c{colour} mark" x="{px(x)}" y="{px(y)}" width="{px(width)}" '
-            f'height="{px(max(height, 0.5))}" {paint.get(fill) or f"""fill="url(#{fill}{colour})" """.strip()}/>')
+            f'height="{px(max(height, 0.5))}" {paint}/>')
 
 
 def dots(values, cls, x, width, scale):
@@ -70,12 +71,13 @@ def dots(values, cls, x, width, scale):
 def box(i, values, x, width, scale, named, unit):
     s = summary(values)
     y = {k: scale(s[k]) for k in ("low", "q1", "median", "q3", "high")}
-    mid, cls = x + width / 2, f"c{i % svg.COLOURS} mark"
-    whisker = "".join(svg.line(mid, y[a], mid, y[b], cls) + svg.line(mid - width / 4, y[b], mid + width / 4, y[b], cls)
-                      for a, b in (("q3", "high"), ("q1", "low")))
+    mid, colour = x + width / 2, f"c{i % svg.COLOURS}"
+    whiskers = "".join(svg.line(mid, y[a], mid, y[b], f"{colour} mark") +
+                       svg.line(mid - width / 4, y[b], mid + width / 4, y[b], f"{colour} mark")
+                       for a, b in (("q3", "high"), ("q1", "low")))
     told = (f"{named}: median {number(s['median'])}, quartiles {number(s['q1'])} and {number(s['q3'])}, "
             f"from {number(s['min'])} to {number(s['max'])} {unit}, {s['n']} values")
-    return (f"<g><title>{esc(told)}</title>{dots(values, f'c{i % svg.COLOURS}', x + 2, width - 4, scale)}{whisker}"
+    return (f"<g><title>{esc(told)}</title>{dots(values, colour, x + 2, width - 4, scale)}{whiskers}"
             f"{sign(i, x, y['q3'], width, y['q1'] - y['q3'])}"
             f"{svg.line(x, y['median'], x + width, y['median'], 'median')}</g>")
 
@@ -96,7 +98,8 @@ def grouped(draw, categories, series, y, x_title, size, label):
     legend = [(name, sign(i, 0, 0, 26, 10)) for i, name in enumerate(series)] if len(series) > 1 else []
     room = (width - 100) / max(1, len(categories))
     rows = max(len(wrap(c, room - 6)) for c in categories)
-    frame = Frame(width, height, y, 1.06 * max(present, default=1), rows if x_title else rows - 1, legend=legend)
+    frame = Frame(width, height, y, 1.06 * max(present, default=1), rows if x_title else rows - 1,
+                  legend=legend)
     room = (frame.right - frame.left) / len(categories)
     each = min(46, 0.8 * room / len(series))
     for c, category in enumerate(categories):
@@ -158,8 +161,8 @@ def area_of(points, x, y):
 def draw_line(frame, i, one, x):
     cls, dash = f"c{i % svg.COLOURS} line", svg.DASHES[i % len(svg.DASHES)]
     dashed = f' stroke-dasharray="{dash}"' if dash else ""
-    frame.add(f'<path class="{cls}"{dashed} d="{path_of(one.points, x, frame.y, one.steps)}"><title>{esc(one.name)}'
-              "</title></path>")
+    path = path_of(one.points, x, frame.y, one.steps)
+    frame.add(f'<path class="{cls}"{dashed} d="{path}"><title>{esc(one.name)}</title></path>')
     if one.markers:
         shapes = "".join(marker(i, x(at), frame.y(v)) for at, v in one.points if v is not None)
         frame.add(f'<path class="c{i % svg.COLOURS} marker" d="{shapes}"/>')
@@ -206,15 +209,16 @@ def lines(series, x, y, bands=(), background=None, background_axis=None, size=(W
     if background:
         legend.append((background.name, '<rect class="ground" width="26" height="10"/>'))
     # The bands' labels have a strip of their own above the highest value.
-    strip = 1 + (band_rows(bands, low, high, width - 150) * svg.LINE + 8) / (height - 110) if bands else 1.06
+    rows = band_rows(bands, low, high, width - 150)
+    strip = 1 + (rows * svg.LINE + 8) / (height - 110) if bands else 1.06
     frame = Frame(width, height, y, strip * max(ys + [0.0]) or 1, y2=background_axis,
                   y2_high=strip * max(extent([background], 1) or [1]) if background else None, legend=legend)
     at = Scale(low, high, frame.left, frame.right, x.log)
     drawn, frame.parts = frame.parts, []
     draw_bands(frame, bands, at)
     if background:
-        frame.add(f'<path class="ground" d="{area_of(background.points, at, frame.y2)}"><title>{esc(background.name)}'
-                  "</title></path>")
+        area = area_of(background.points, at, frame.y2)
+        frame.add(f'<path class="ground" d="{area}"><title>{esc(background.name)}</title></path>')
     frame.parts += drawn
     name_bands(frame, bands, at)
     for i, one in enumerate(series):
