@@ -120,7 +120,7 @@ static bool watch(struct voice *v, int64_t now_ns)
 	show(v, v->since_ns, v->since_ns + interval_ns, now_lost - v->lost);
 	v->lost = now_lost;
 	v->since_ns += interval_ns;
-	sv_voice_table_trim(&v->table, v->since_ns - KEEP_NS);
+	sv_voice_table_shown(&v->table, v->since_ns, v->since_ns - KEEP_NS);
 	return !fflush(stdout) && !ferror(stdout);
 }
 

@@ -40,8 +40,11 @@ struct sv_voice_row {
 	const struct sv_voice_place *place;
 	struct sv_flow flow;
 	uint32_t ssrc;
+	uint64_t born; /* which frame of the table was its first */
 	struct sv_voice_stream stream;
 	const struct sv_voice_row *entry; /* where its delays are measured from; NULL: nowhere */
+	/* --watch: all that was due before has been shown; 0: nothing yet. */
+	int64_t shown_ns;
 };
 
 struct sv_voice_table {
@@ -60,15 +63,16 @@ void sv_voice_table_fini(struct sv_voice_table *table);
 int sv_voice_table_add(struct sv_voice_table *table, const struct sv_point *point, const char *file,
 		       const uint8_t *frame, size_t cap, int64_t at_ns);
 /*
- * Finds every stream's entry: the point of the same VNet (or of none) where it was seen first. Then
- * packets get their delays.
+ * Finds every stream's entry: the point of the same VNet (or of none) from which it takes longest
+ * to come. Then packets get their delays.
  */
 void sv_voice_table_match(struct sv_voice_table *table);
 /* Established streams first, by VNet, point and first packet; returns how many. */
 size_t sv_voice_table_sort(struct sv_voice_table *table);
-void sv_voice_table_trim(struct sv_voice_table *table, int64_t before_ns);
+/* An interval that ends with to_ns was shown; what is older than before_ns may go. */
+void sv_voice_table_shown(struct sv_voice_table *table, int64_t to_ns, int64_t before_ns);
 
-/* ---- voice_bins.c, voice_json.c, voice_print.c: what has been seen from_ns … to_ns ---- */
+/* ---- voice_figures.c, voice_json.c, voice_print.c: what has been seen from_ns … to_ns ---- */
 struct sv_voice_view {
 	struct sv_voice_table *table;
 	const struct sv_voice_options *options;
@@ -76,6 +80,33 @@ struct sv_voice_view {
 	int64_t from_ns, to_ns;
 	uint64_t lost; /* records that found their ring full */
 };
+struct sv_voice_figures {
+	int64_t from_ns, to_ns;
+	struct sv_voice_sum sum;
+	struct sv_voice_missed missed; /* since the entry; all 0 without one */
+	struct sv_voice_quality quality;
+};
+/*
+ * A row's part of the view. An interval of --watch begins for a stream where its last one ended to
+ * be known: what is missing shows when the next packet comes. false: nothing is known of the row.
+ */
+bool sv_voice_figure(const struct sv_voice_view *view, const struct sv_voice_row *row,
+		     struct sv_voice_figures *figures);
+/* The same for bins: `n` of them, in order. */
+void sv_voice_figure_bins(const struct sv_voice_view *view, const struct sv_voice_row *row,
+			  const int64_t *edge_ns, size_t n, struct sv_voice_figures *figures);
+
+/* All streams of a point together. */
+struct sv_voice_summary {
+	const struct sv_voice_place *place;
+	uint64_t streams, rated, expected, lost, discarded;
+	double mos_sum, mos_min, r_min;
+};
+/* Up to `max`, in the order of rows, which are sorted; returns how many. */
+size_t sv_voice_summarize(const struct sv_voice_view *view, struct sv_voice_summary *summary,
+			  size_t max);
+#define SV_VOICE_SUMMARIES 4096
+
 void sv_voice_print_json(const struct sv_voice_view *view);
 void sv_voice_print_table(const struct sv_voice_view *view);
 /* "A/exit r3:eth1 out", or the file */

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "agent/json.h"
+#include "agent/voice/emodel.h"
 #include "voice.h"
 
 /* ---- numbers -------------------------------------------------------------------------------- */
@@ -59,13 +60,12 @@ static cJSON *delay_json(const struct sv_voice_row *row, const struct sv_voice_s
 	return json;
 }
 
-static void add_sum(cJSON *json, const struct sv_voice_view *view, const struct sv_voice_row *row,
-		    const struct sv_voice_sum *sum)
+static void add_figures(cJSON *json, const struct sv_voice_row *row,
+			const struct sv_voice_figures *figures)
 {
-	const uint64_t discarded = sum->late + sum->early;
-	struct sv_voice_quality quality;
+	const struct sv_voice_quality *quality = &figures->quality;
+	const struct sv_voice_sum *sum = &figures->sum;
 
-	sv_voice_rate(&row->stream, sum, view->options->network_ms, &quality);
 	add_count(json, "expected", sum->expected);
 	add_count(json, "received", sum->received);
 	add_count(json, "lost", sum->lost);
@@ -75,7 +75,7 @@ static void add_sum(cJSON *json, const struct sv_voice_view *view, const struct 
 	add_count(json, "reordered", sum->reordered);
 	add_count(json, "late", sum->late);
 	add_count(json, "early", sum->early);
-	add_count(json, "discarded", discarded);
+	add_count(json, "discarded", sum->late + sum->early);
 	add(json, "missing_percent", sum->expected ? sv_voice_sum_missing(sum) : NAN);
 	add_count(json, "bursts", sum->bursts);
 	add_count(json, "burst_max", sum->burst_max);
@@ -84,11 +84,13 @@ static void add_sum(cJSON *json, const struct sv_voice_view *view, const struct 
 	add(json, "jitter_mean_ms", mean(sum->jitter_sum_ms, sum->jitters));
 	add(json, "jitter_max_ms", sum->jitters ? sum->jitter_max_ms : NAN);
 	cJSON_AddItemToObject(json, "delay_ms", delay_json(row, sum));
+	add(json, "entry_sent", row->entry ? figures->missed.sent : NAN);
+	add(json, "entry_missed", row->entry ? figures->missed.missed : NAN);
 	add(json, "buffer_ms", mean(sum->buffer_sum_ms, sum->buffers));
-	add(json, "mouth_to_ear_ms", sum->received ? quality.mouth_to_ear_ms : NAN);
-	add(json, "r", quality.r);
-	add(json, "mos", quality.mos);
-	add_text(json, "rating", quality.word);
+	add(json, "mouth_to_ear_ms", sum->received ? quality->mouth_to_ear_ms : NAN);
+	add(json, "r", quality->r);
+	add(json, "mos", quality->mos);
+	add_text(json, "rating", quality->word);
 }
 
 /* ---- a stream ------------------------------------------------------------------------------- */
@@ -136,24 +138,24 @@ static void add_type(cJSON *json, const struct sv_voice_stream *stream)
 static void add_bins(cJSON *json, const struct sv_voice_view *view, const struct sv_voice_row *row,
 		     const int64_t *edge, size_t n)
 {
-	_cleanup_free_ struct sv_voice_sum *sum = calloc(n, sizeof(*sum));
+	_cleanup_free_ struct sv_voice_figures *figures = calloc(n, sizeof(*figures));
 	cJSON *bins = cJSON_AddArrayToObject(json, "bins");
 
-	if (!sum)
+	if (!figures)
 		return;
-	sv_voice_sums(&row->stream, edge, n, sum);
+	sv_voice_figure_bins(view, row, edge, n, figures);
 	for (size_t i = 0; i < n; i++) {
 		cJSON *bin = cJSON_CreateObject();
 
 		add_time(bin, "from", edge[i]);
 		add_time(bin, "to", edge[i + 1]);
-		add_sum(bin, view, row, &sum[i]);
+		add_figures(bin, row, &figures[i]);
 		cJSON_AddItemToArray(bins, bin);
 	}
 }
 
 static cJSON *row_json(const struct sv_voice_view *view, const struct sv_voice_row *row,
-		       const struct sv_voice_sum *sum, const int64_t *edge, size_t n)
+		       const struct sv_voice_figures *figures, const int64_t *edge, size_t n)
 {
 	cJSON *json = cJSON_CreateObject();
 	char text[SV_FLOW_END_MAX];
@@ -165,14 +167,37 @@ static cJSON *row_json(const struct sv_voice_view *view, const struct sv_voice_r
 		"destination_port");
 	add_place(json, row->place);
 	add_type(json, &row->stream);
-	add_time(json, "first", sum->first_ns);
-	add_time(json, "last", sum->last_ns);
-	add_sum(json, view, row, sum);
+	add_time(json, "first", figures->sum.first_ns);
+	add_time(json, "last", figures->sum.last_ns);
+	add_figures(json, row, figures);
 	add_count(json, "restarts", row->stream.restarts);
 	add_count(json, "strays", row->stream.strays);
 	if (edge)
 		add_bins(json, view, row, edge, n);
 	return json;
+}
+
+static void add_points(cJSON *json, const struct sv_voice_view *view)
+{
+	_cleanup_free_ struct sv_voice_summary *summary =
+		calloc(SV_VOICE_SUMMARIES, sizeof(*summary));
+	cJSON *points = cJSON_AddArrayToObject(json, "points");
+	size_t n = summary ? sv_voice_summarize(view, summary, SV_VOICE_SUMMARIES) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct sv_voice_summary *s = &summary[i];
+		cJSON *point = cJSON_CreateObject();
+
+		add_place(point, s->place);
+		add_count(point, "streams", s->streams);
+		add_count(point, "expected", s->expected);
+		add_count(point, "lost", s->lost);
+		add_count(point, "discarded", s->discarded);
+		add(point, "mos_mean", mean(s->mos_sum, s->rated));
+		add(point, "mos_min", s->rated ? s->mos_min : NAN);
+		add_text(point, "worst", s->rated ? sv_emodel_word(s->r_min) : NULL);
+		cJSON_AddItemToArray(points, point);
+	}
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */
@@ -215,14 +240,14 @@ void sv_voice_print_json(const struct sv_voice_view *view)
 	add_count(json, "rtp", view->table->rtp);
 	add_count(json, "ignored", view->table->ignored);
 	add_count(json, "lost", view->lost);
+	add_points(json, view);
 	streams = cJSON_AddArrayToObject(json, "streams");
 	for (size_t i = 0; i < rows; i++) {
 		const struct sv_voice_row *row = view->table->row[i];
-		struct sv_voice_sum sum;
+		struct sv_voice_figures figures;
 
-		sv_voice_sum(&row->stream, view->from_ns, view->to_ns, &sum);
-		if (sum.received)
-			cJSON_AddItemToArray(streams, row_json(view, row, &sum, edge, bins));
+		if (sv_voice_figure(view, row, &figures))
+			cJSON_AddItemToArray(streams, row_json(view, row, &figures, edge, bins));
 	}
 	text = view->options->watch ? cJSON_PrintUnformatted(json) : cJSON_Print(json);
 	printf("%s\n", text ?: "");

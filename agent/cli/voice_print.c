@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "agent/json.h"
+#include "agent/voice/emodel.h"
 #include "voice.h"
 
 #define SCREEN_BEGIN "\033[H\033[J\033[?7l"
@@ -23,12 +24,11 @@ static void add_pair(struct sv_table *table, double mean, double max, uint64_t n
 }
 
 /* What an interval and a stream have in common. */
-static void add_sum(struct sv_table *table, const struct sv_voice_view *view,
-		    const struct sv_voice_row *row, const struct sv_voice_sum *sum)
+static void add_figures(struct sv_table *table, const struct sv_voice_figures *figures)
 {
-	struct sv_voice_quality quality;
+	const struct sv_voice_quality *quality = &figures->quality;
+	const struct sv_voice_sum *sum = &figures->sum;
 
-	sv_voice_rate(&row->stream, sum, view->options->network_ms, &quality);
 	sv_table_add(table, "%llu", (unsigned long long)sum->received);
 	add_percent(table, sum->lost, sum->expected);
 	add_percent(table, sum->late + sum->early, sum->expected);
@@ -37,19 +37,23 @@ static void add_sum(struct sv_table *table, const struct sv_voice_view *view,
 		     (unsigned long long)sum->duplicated);
 	add_pair(table, sum->jitter_sum_ms, sum->jitter_max_ms, sum->jitters);
 	add_pair(table, sum->delay_sum_ms, sum->delay_max_ms, sum->delays);
-	if (isnan(quality.mos)) {
+	if (figures->missed.sent)
+		add_percent(table, figures->missed.missed, figures->missed.sent);
+	else
+		sv_table_add(table, "-");
+	if (isnan(quality->mos)) {
 		sv_table_add(table, "-");
 		sv_table_add(table, "-");
 		sv_table_add(table, "%s", sum->expected ? "its codec has no rating" : "-");
 		return;
 	}
-	sv_table_add(table, "%.1f", quality.r);
-	sv_table_add(table, "%.2f", quality.mos);
-	sv_table_add(table, "%s", quality.word);
+	sv_table_add(table, "%.1f", quality->r);
+	sv_table_add(table, "%.2f", quality->mos);
+	sv_table_add(table, "%s", quality->word);
 }
 
-static void add_row(struct sv_table *table, const struct sv_voice_view *view,
-		    const struct sv_voice_row *row, const struct sv_voice_sum *sum)
+static void add_row(struct sv_table *table, const struct sv_voice_row *row,
+		    const struct sv_voice_figures *figures)
 {
 	char text[256];
 
@@ -63,17 +67,17 @@ static void add_row(struct sv_table *table, const struct sv_voice_view *view,
 	sv_table_add(table, "%s %.0f ms",
 		     row->stream.profile->payload[sv_voice_stream_type(&row->stream)].name,
 		     row->stream.step_ms);
-	add_sum(table, view, row, sum);
+	add_figures(table, figures);
 }
 
 static void add_bin_rows(struct sv_table *table, const struct sv_voice_view *view,
 			 const struct sv_voice_row *row, const int64_t *edge, size_t n)
 {
-	_cleanup_free_ struct sv_voice_sum *sum = calloc(n, sizeof(*sum));
+	_cleanup_free_ struct sv_voice_figures *figures = calloc(n, sizeof(*figures));
 
-	if (!sum)
+	if (!figures)
 		return;
-	sv_voice_sums(&row->stream, edge, n, sum);
+	sv_voice_figure_bins(view, row, edge, n, figures);
 	for (size_t i = 0; i < n; i++) {
 		time_t s = edge[i] / 1000000000;
 		char text[32];
@@ -83,16 +87,46 @@ static void add_bin_rows(struct sv_table *table, const struct sv_voice_view *vie
 		sv_table_add(table, "  %s +%g s", text, (edge[i + 1] - edge[i]) / 1e9);
 		for (int cell = 0; cell < 4; cell++)
 			sv_table_add(table, "%s", "");
-		add_sum(table, view, row, &sum[i]);
+		add_figures(table, &figures[i]);
 	}
+}
+
+static void print_points(const struct sv_voice_view *view)
+{
+	static const char *const names[] = { "POINT",	  "STREAMS", "EXPECTED", "LOST",
+					     "DISCARDED", "MOS",     "WORST",	 "" };
+	const size_t columns = sizeof(names) / sizeof(*names);
+	_cleanup_free_ struct sv_voice_summary *summary =
+		calloc(SV_VOICE_SUMMARIES, sizeof(*summary));
+	size_t n = summary ? sv_voice_summarize(view, summary, SV_VOICE_SUMMARIES) : 0;
+	struct sv_table table;
+
+	sv_table_init(&table, columns);
+	for (size_t i = 0; i < columns; i++)
+		sv_table_add(&table, "%s", names[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct sv_voice_summary *s = &summary[i];
+		char text[256];
+
+		sv_voice_place_name(s->place, text, sizeof(text));
+		sv_table_add(&table, "%s", text);
+		sv_table_add(&table, "%llu", (unsigned long long)s->streams);
+		sv_table_add(&table, "%llu", (unsigned long long)s->expected);
+		add_percent(&table, s->lost, s->expected);
+		add_percent(&table, s->discarded, s->expected);
+		sv_table_add(&table, s->rated ? "%.2f" : "-", s->mos_sum / (s->rated ?: 1));
+		sv_table_add(&table, s->rated ? "%.2f" : "-", s->mos_min);
+		sv_table_add(&table, "%s", s->rated ? sv_emodel_word(s->r_min) : "not rated");
+	}
+	sv_table_print(&table);
 }
 
 void sv_voice_print_table(const struct sv_voice_view *view)
 {
-	static const char *const names[] = { "POINT", "SOURCE",	   "DESTINATION", "SSRC",
-					     "CODEC", "RECEIVED",  "LOST",	  "DISCARDED",
-					     "BURST", "REORD/DUP", "JITTER",	  "DELAY",
-					     "R",     "MOS",	   "RATING" };
+	static const char *const names[] = { "POINT",  "SOURCE",    "DESTINATION", "SSRC",
+					     "CODEC",  "RECEIVED",  "LOST",	   "DISCARDED",
+					     "BURST",  "REORD/DUP", "JITTER",	   "DELAY",
+					     "MISSED", "R",	    "MOS",	   "RATING" };
 	const bool screen = view->options->watch && isatty(STDOUT_FILENO);
 	const size_t columns = sizeof(names) / sizeof(*names);
 	const size_t rows = sv_voice_table_sort(view->table);
@@ -105,17 +139,18 @@ void sv_voice_print_table(const struct sv_voice_view *view)
 	if (view->lost)
 		printf("%llu records lost: the rings were full\n", (unsigned long long)view->lost);
 	fflush(stdout);
+	print_points(view);
+	printf("\n");
 	sv_table_init(&table, columns);
 	for (size_t i = 0; i < columns; i++)
 		sv_table_add(&table, "%s", names[i]);
 	for (size_t i = 0; i < rows; i++) {
 		const struct sv_voice_row *row = view->table->row[i];
-		struct sv_voice_sum sum;
+		struct sv_voice_figures figures;
 
-		sv_voice_sum(&row->stream, view->from_ns, view->to_ns, &sum);
-		if (!sum.received)
+		if (!sv_voice_figure(view, row, &figures))
 			continue;
-		add_row(&table, view, row, &sum);
+		add_row(&table, row, &figures);
 		if (edge)
 			add_bin_rows(&table, view, row, edge, bins);
 	}

@@ -61,9 +61,15 @@ static const struct sv_voice_place *place_of(struct sv_voice_table *table,
 
 	if (!point->vnet[0] && file)
 		snprintf(name, sizeof(name), "%s", file);
-	for (place = table->places; place; place = place->next)
-		if (!memcmp(&place->point, point, sizeof(*point)) && !strcmp(place->file, name))
-			return place;
+	/* What was looked for last is first. */
+	for (struct sv_voice_place **at = &table->places; *at; at = &(*at)->next) {
+		place = *at;
+		if (memcmp(&place->point, point, sizeof(*point)) || strcmp(place->file, name))
+			continue;
+		*at = place->next;
+		place->next = table->places;
+		return table->places = place;
+	}
 	place = calloc(1, sizeof(*place));
 	if (!place)
 		return NULL;
@@ -133,7 +139,9 @@ static struct sv_voice_row *add_row(struct sv_voice_table *table,
 	row = calloc(1, sizeof(*row));
 	if (!row)
 		return NULL;
-	*row = (struct sv_voice_row){ .place = place, .flow = *flow, .ssrc = ssrc };
+	*row = (struct sv_voice_row){
+		.place = place, .flow = *flow, .ssrc = ssrc, .born = table->packets
+	};
 	sv_voice_stream_init(&row->stream, table->profile);
 	table->row[table->n++] = row;
 	*find(table, place, flow, ssrc) = table->n;
@@ -202,13 +210,35 @@ size_t sv_voice_table_sort(struct sv_voice_table *table)
 	return n;
 }
 
-/* May `from` be where the stream in `to` came in? */
-static bool upstream(const struct sv_voice_row *from, const struct sv_voice_row *to)
+/* Less than this is none: what a record's time is good for (maps/tap.h). */
+#define SAME_MS 0.02
+
+/* Does the stream come to `to` by way of `from`, and how long does that take? */
+static bool comes_by(const struct sv_voice_row *from, const struct sv_voice_row *to, double *ms)
 {
 	const char *a = from->place->point.vnet, *b = to->place->point.vnet;
 
-	return from != to && from->ssrc == to->ssrc && from->stream.established &&
-	       begin_ns(from) < begin_ns(to) && (!*a || !*b || !strcmp(a, b));
+	if (from == to || from->ssrc != to->ssrc || !from->stream.established ||
+	    (*a && *b && strcmp(a, b)) || !sv_voice_path_delay(&to->stream, &from->stream, ms))
+		return false;
+	return *ms > SAME_MS || (*ms > -SAME_MS && from->born < to->born);
+}
+
+static void find_entry(struct sv_voice_table *table, struct sv_voice_row *to)
+{
+	double ms, longest_ms = 0;
+
+	for (size_t i = 0; i < table->n; i++) {
+		const struct sv_voice_row *from = table->row[i];
+
+		if (!comes_by(from, to, &ms))
+			continue;
+		if (!to->entry || ms > longest_ms + SAME_MS ||
+		    (ms > longest_ms - SAME_MS && from->born < to->entry->born)) {
+			longest_ms = ms;
+			to->entry = from;
+		}
+	}
 }
 
 void sv_voice_table_match(struct sv_voice_table *table)
@@ -216,18 +246,26 @@ void sv_voice_table_match(struct sv_voice_table *table)
 	for (size_t i = 0; i < table->n; i++) {
 		struct sv_voice_row *to = table->row[i];
 
+		if (!to->stream.established)
+			continue;
 		if (!to->entry)
-			for (size_t j = 0; j < table->n; j++)
-				if (upstream(table->row[j], to) &&
-				    (!to->entry || begin_ns(table->row[j]) < begin_ns(to->entry)))
-					to->entry = table->row[j];
-		if (to->entry && !sv_voice_path_match(&to->stream, &to->entry->stream))
-			to->entry = NULL;
+			find_entry(table, to);
+		if (to->entry)
+			sv_voice_path_match(&to->stream, &to->entry->stream);
 	}
 }
 
-void sv_voice_table_trim(struct sv_voice_table *table, int64_t before_ns)
+void sv_voice_table_shown(struct sv_voice_table *table, int64_t to_ns, int64_t before_ns)
 {
-	for (size_t i = 0; i < table->n; i++)
-		sv_voice_stream_trim(&table->row[i]->stream, before_ns);
+	for (size_t i = 0; i < table->n; i++) {
+		struct sv_voice_row *row = table->row[i];
+		const struct sv_voice_stream *stream = &row->stream;
+		int64_t last_ns = stream->n ? stream->slot[stream->n - 1].at_ns : 0;
+
+		if (last_ns >= to_ns)
+			row->shown_ns = to_ns;
+		else if (last_ns + 1 > row->shown_ns)
+			row->shown_ns = last_ns + 1;
+		sv_voice_stream_trim(&row->stream, before_ns);
+	}
 }

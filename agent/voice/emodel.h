@@ -4,7 +4,7 @@
 
 /*
  * The E-model of ITU-T G.107 (06/2015): from a connection's parameters to the transmission rating
- * factor R, and from R to a mean opinion score. Pure. Names are those of G.107 table 3.
+ * factor R, and from R to a mean opinion score. Pure. Names are those of G.107.
  */
 struct sv_emodel {
 	double slr, rlr; /* send and receive loudness rating, dB */
@@ -22,10 +22,8 @@ struct sv_emodel {
 	double st, mt; /* delay sensitivity, minimum perceivable delay, ms */
 };
 
-/* G.107 table 3: the defaults, R = 93.2. */
+/* G.107 clause 7.7: the defaults; R = 93.2. */
 extern const struct sv_emodel sv_emodel_default;
-
-/* What a codec does: G.113 appendix I, table I.4 and I.5 (see codec.h for the list). */
 
 /* One-way delay in ms as the absolute delay and, both ways, as the echo's (clause 7.1: T = Ta,
  * Tr = 2 Ta). */

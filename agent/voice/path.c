@@ -14,6 +14,7 @@ static bool same(const struct sv_voice_slot *a, const struct sv_voice_slot *b)
 struct match {
 	const struct sv_voice_stream *from;
 	ptrdiff_t offset; /* index there minus index here */
+	bool settled; /* the offset was right for some packet */
 	unsigned int searched; /* in vain, since the last that was found */
 };
 
@@ -35,37 +36,77 @@ static const struct sv_voice_slot *search(struct match *m, const struct sv_voice
 static const struct sv_voice_slot *find(struct match *m, const struct sv_voice_slot *slot,
 					size_t index)
 {
-	const struct sv_voice_slot *entry = NULL;
+	const struct sv_voice_slot *there = NULL;
 	ptrdiff_t at = (ptrdiff_t)index + m->offset;
 
-	if (at >= 0 && (size_t)at < m->from->n && same(&m->from->slot[at], slot))
-		entry = &m->from->slot[at];
-	else
-		entry = search(m, slot, index);
-	if (entry)
+	if (at >= 0 && (size_t)at < m->from->n)
+		there = &m->from->slot[at];
+	/* It never came there. */
+	if (there && m->settled && !(there->flags & SV_VOICE_RECEIVED))
+		return NULL;
+	if (!there || !same(there, slot))
+		there = search(m, slot, index);
+	if (there) {
+		m->settled = true;
 		m->searched = 0;
+	}
+	return there;
+}
+
+/* The delay of slot `i` of `to`. false: it was not seen at `from`. */
+static bool delay_of(struct match *m, const struct sv_voice_stream *to, size_t i, int64_t *ns)
+{
+	const struct sv_voice_slot *slot = &to->slot[i], *entry = NULL;
+
+	if (slot->flags & SV_VOICE_RECEIVED)
+		entry = find(m, slot, i);
+	if (entry)
+		*ns = slot->at_ns - entry->at_ns;
 	return entry;
 }
 
-size_t sv_voice_path_match(struct sv_voice_stream *to, const struct sv_voice_stream *from)
+size_t sv_voice_path_delay(const struct sv_voice_stream *to, const struct sv_voice_stream *from,
+			   double *mean_ms)
 {
 	struct match m = { .from = from };
 	size_t matched = 0;
+	double sum_ms = 0;
+	int64_t ns;
 
-	for (size_t i = 0; i < to->n; i++) {
-		struct sv_voice_slot *slot = &to->slot[i];
-		const struct sv_voice_slot *entry;
-		int64_t delay_us;
-
-		if (!(slot->flags & SV_VOICE_RECEIVED))
-			continue;
-		entry = find(&m, slot, i);
-		delay_us = entry ? (slot->at_ns - entry->at_ns) / 1000 : -1;
-		if (delay_us < 0 || delay_us > INT32_MAX)
-			continue;
-		slot->delay_us = delay_us;
-		slot->flags |= SV_VOICE_DELAY;
-		matched++;
-	}
+	for (size_t i = 0; i < to->n; i++)
+		if (delay_of(&m, to, i, &ns)) {
+			sum_ms += ns / 1e6;
+			matched++;
+		}
+	*mean_ms = matched ? sum_ms / matched : 0;
 	return matched;
+}
+
+void sv_voice_path_match(struct sv_voice_stream *to, const struct sv_voice_stream *from)
+{
+	struct match m = { .from = from };
+	int64_t ns;
+
+	for (size_t i = 0; i < to->n; i++)
+		if (delay_of(&m, to, i, &ns) && ns / 1000 <= INT32_MAX) {
+			to->slot[i].delay_us = ns > 0 ? ns / 1000 : 0;
+			to->slot[i].flags |= SV_VOICE_DELAY;
+		}
+}
+
+void sv_voice_path_missed(const struct sv_voice_stream *to, const struct sv_voice_stream *from,
+			  int64_t from_ns, int64_t to_ns, struct sv_voice_missed *missed)
+{
+	struct match m = { .from = to };
+
+	*missed = (struct sv_voice_missed){ 0 };
+	for (size_t i = 0; i < from->n; i++) {
+		const struct sv_voice_slot *slot = &from->slot[i];
+
+		if (!(slot->flags & SV_VOICE_RECEIVED) || slot->at_ns < from_ns ||
+		    slot->at_ns >= to_ns)
+			continue;
+		missed->sent++;
+		missed->missed += !find(&m, slot, i);
+	}
 }

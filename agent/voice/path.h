@@ -6,9 +6,26 @@
 
 /*
  * One stream at two points whose clocks are the same: packets are matched by sequence number and
- * timestamp, and every packet of `to` that `from` has too gets its one-way delay (delay_us,
- * SV_VOICE_DELAY). Returns how many have one. Pure.
+ * timestamp. Pure.
+ *
+ * A record's time may be some microseconds late (at TC it is made when the frame is on its way), so
+ * that a single packet can come out before it went in: which point is the first, the mean decides.
  */
-size_t sv_voice_path_match(struct sv_voice_stream *to, const struct sv_voice_stream *from);
+
+/* How many packets of `to` were seen at `from` too, and the mean of their delays; it has a sign. */
+size_t sv_voice_path_delay(const struct sv_voice_stream *to, const struct sv_voice_stream *from,
+			   double *mean_ms);
+/* Gives every one of them its one-way delay: delay_us, at least 0, and SV_VOICE_DELAY. */
+void sv_voice_path_match(struct sv_voice_stream *to, const struct sv_voice_stream *from);
+
+/*
+ * Of what came to `from` in from_ns … to_ns, how much never came to `to`: also when `to` has ended
+ * since, where its own numbers say nothing.
+ */
+struct sv_voice_missed {
+	uint64_t sent, missed;
+};
+void sv_voice_path_missed(const struct sv_voice_stream *to, const struct sv_voice_stream *from,
+			  int64_t from_ns, int64_t to_ns, struct sv_voice_missed *missed);
 
 #endif

@@ -53,7 +53,8 @@ struct sv_voice_quality {
 };
 /*
  * `network_ms` is the one-way delay before the point (or beyond it) that nobody measured; the
- * measured one is added. The burst ratio is taken within 1 … 8, G.107 table 2.
+ * measured one is added. The burst ratio is taken within 1 … 8, its range in
+ * G.107 clause 7.7.
  */
 void sv_voice_rate(const struct sv_voice_stream *stream, const struct sv_voice_sum *sum,
 		   double network_ms, struct sv_voice_quality *quality);

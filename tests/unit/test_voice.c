@@ -58,7 +58,7 @@ static void test_check_values(void **state)
 
 /*
  * 100 delays by 100 losses, for both robustness factors of G.711. Between two neighbouring delays
- * of less than 2 ms the recommendation's own sidetone and echo terms (7-12, 7-21) rise by up to
+ * of less than 2 ms the recommendation's own sidetone and echo terms (7-12, 7-22) rise by up to
  * 0.06; the grid's steps are 5 ms.
  */
 static void test_monotone(void **state)
@@ -612,6 +612,7 @@ static void test_path(void **state)
 {
 	struct call in, out;
 	struct sv_voice_sum sum;
+	double mean_ms;
 
 	(void)state;
 	call_init(&in, 65400, 5);
@@ -621,7 +622,11 @@ static void test_path(void **state)
 		if (i >= 20 && i % 10 != 3)
 			put(&out, i, i % 2 ? 12.5 : 7.5);
 	}
-	assert_int_equal(sv_voice_path_match(&out.stream, &in.stream), 480 - 48);
+	assert_int_equal(sv_voice_path_delay(&out.stream, &in.stream, &mean_ms), 480 - 48);
+	assert_near(mean_ms, 10, 0.5);
+	assert_int_equal(sv_voice_path_delay(&in.stream, &out.stream, &mean_ms), 480 - 48);
+	assert_near(mean_ms, -10, 0.5);
+	sv_voice_path_match(&out.stream, &in.stream);
 	sum = total(&out);
 	assert_int_equal(sum.delays, 432);
 	assert_near(sum.delay_min_ms, 7.5, 1e-3);
@@ -633,7 +638,37 @@ static void test_path(void **state)
 	call_init(&out, 5, 1000000);
 	for (int i = 0; i < 500; i++)
 		put(&out, i, 10);
-	assert_int_equal(sv_voice_path_match(&out.stream, &in.stream), 0);
+	assert_int_equal(sv_voice_path_delay(&out.stream, &in.stream, &mean_ms), 0);
+	sv_voice_path_match(&out.stream, &in.stream);
+	assert_int_equal(total(&out).delays, 0);
+	sv_voice_stream_fini(&out.stream);
+	sv_voice_stream_fini(&in.stream);
+}
+
+/* What never came out, also when nothing does any more. */
+static void test_missed(void **state)
+{
+	struct sv_voice_missed missed;
+	struct call in, out;
+
+	(void)state;
+	call_init(&in, 65400, 5);
+	call_init(&out, 65400, 5);
+	for (int i = 0; i < 500; i++) {
+		put(&in, i, 0);
+		if (i >= 20 && i < 400 && i % 10 != 3)
+			put(&out, i, 10);
+	}
+	sv_voice_path_missed(&out.stream, &in.stream, INT64_MIN, INT64_MAX, &missed);
+	assert_int_equal(missed.sent, 500);
+	assert_int_equal(missed.missed, 20 + 38 + 100);
+	sv_voice_path_missed(&out.stream, &in.stream, in.base_ns + 2000 * MS,
+			     in.base_ns + 4000 * MS, &missed);
+	assert_int_equal(missed.sent, 100);
+	assert_int_equal(missed.missed, 10);
+	sv_voice_path_missed(&out.stream, &in.stream, in.base_ns + 9000 * MS, INT64_MAX, &missed);
+	assert_int_equal(missed.sent, 50);
+	assert_int_equal(missed.missed, 50);
 	sv_voice_stream_fini(&out.stream);
 	sv_voice_stream_fini(&in.stream);
 }
@@ -694,6 +729,7 @@ int main(void)
 		cmocka_unit_test(test_loss_has_a_time),
 		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_path),
+		cmocka_unit_test(test_missed),
 		cmocka_unit_test(test_noise),
 	};
 
