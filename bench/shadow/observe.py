@@ -18,6 +18,7 @@ class Observers:
     def __init__(self, lab, folder):
         self.lab, self.folder = lab, folder
         self.voice, self.sniffers, self._processes = {}, [], []
+        self.shed = {}  # session: copies that were not made
 
     def _path(self, name, kind):
         return os.path.join(self.folder, name + "." + kind)
@@ -52,6 +53,12 @@ class Observers:
         self._processes.append(self.lab.here_popen(argv, path, self._path("exit-" + vnet, "log")))
         self.voice[vnet] = Voice(path, USERS)
         self._wait(lambda: os.path.getsize(path) > 0, "svnet capture to begin")
+
+    def look(self):
+        """What became of the sessions' copies; theirs go with their VNet."""
+        for row in self.lab.svnet("host3", "monitor", "list")["sessions"]:
+            self.shed[row["name"]] = sum(count["packets"] for name, count in row["counters"].items()
+                                         if name.startswith("shed"))
 
     def _wait_for(self, text, names):
         def said():

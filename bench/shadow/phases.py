@@ -60,6 +60,7 @@ class Experiment:
             self.observers.heard("receiver")
             for phase in PHASES:
                 self._phase(phase, fetch)
+            self.observers.look()
         finally:
             self._order(fetch, 0)
             call.end()
@@ -109,6 +110,7 @@ class Experiment:
         self.flip = {"from": before, "to": time.time(), "result": result}
 
     def _enter_6(self):
+        self.observers.look()
         self.shapers.remove("A")
         self.lab.svnet("host1", "shadow", "finish", GROUP)
 

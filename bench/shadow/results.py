@@ -105,6 +105,7 @@ class Results:
             ("shadow_escapes", early + late),
             ("frames_of_b_outside_after_the_flip", marked),
             ("sniffers_dropped", run.observers.dropped()),
+            ("voice_copies_shed", sum(run.observers.shed.values())),
             ("flip_map_updates", "; ".join("%s %d" % (run.lab.plain(host), entry["map_updates"])
                                            for host, entry in sorted(hosts) if entry["map_updates"])),
             ("flip_voice_lost", lost),

@@ -35,6 +35,8 @@ def silence(data):
     yield "frames of B outside after the flip (the sniffers see its mark)", "> 0", marked, marked > 0
     dropped = fact(data, "sniffers_dropped")
     yield "frames that the sniffers missed", "0", dropped, dropped == 0
+    shed = fact(data, "voice_copies_shed")
+    yield "voice packets that svnet's sessions did not record", "0", shed, shed == 0
     closed = fact(data, "accounting_closed")
     yield "svnet's counters close", "yes", closed, closed == "yes"
 

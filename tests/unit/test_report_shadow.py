@@ -28,7 +28,7 @@ GOOD = {
 }
 PLACES = ("a", "b", "receiver")
 FACTS = {"seed": 7, "phase_seconds": 300, "shadow_escapes": 0, "frames_of_b_outside_after_the_flip": 1000,
-         "sniffers_dropped": 0, "flip_map_updates": "host1 1; host3 1", "flip_voice_lost": 1, "flip_voice_twice": 0,
+         "sniffers_dropped": 0, "voice_copies_shed": 0, "flip_map_updates": "host1 1; host3 1", "flip_voice_lost": 1, "flip_voice_twice": 0,
          "accounting_closed": "yes", "frames_that_this_machine_had_no_cpu_for": 0}
 MBIT = {"L": 4.5, "H": 15.0}
 
@@ -81,7 +81,7 @@ def test_a_changed_cell_changes_the_report(folder):
 
 def test_a_run_as_it_should_be_reaches_all_targets(folder):
     found = figures.verdicts(Data(folder))
-    assert missed(folder) == [] and len(found) == 23, found
+    assert missed(folder) == [] and len(found) == 24, found
     assert [what for what, _, _, reached in found if reached is None] == [
         "phase 2: link of A at level L", "phase 2: link of A at level H"]
 
@@ -90,6 +90,7 @@ def test_every_target_can_be_missed(folder):
     for facts, what in (({"shadow_escapes": 1}, "frames of a silent VNet outside"),
                         ({"frames_of_b_outside_after_the_flip": 0}, "frames of B outside after the flip"),
                         ({"sniffers_dropped": 1}, "frames that the sniffers missed"),
+                        ({"voice_copies_shed": 1}, "voice packets that svnet's sessions did not record"),
                         ({"accounting_closed": "no"}, "svnet's counters close")):
         write(folder, facts=facts)
         assert len(missed(folder)) == 1 and missed(folder)[0].startswith(what), (facts, missed(folder))
