@@ -136,7 +136,7 @@ static void raise_role(struct agent *agent, struct sv_host_state *desired, size_
 			const struct sv_net_vnet *vnet = &agent->net->vnet[i];
 
 			if (vnet->group == (int)group && vnet->role == role &&
-			    !strcmp(vnet->name, spec->vnet))
+			    spec->tier != SV_TIER_MONITOR && !strcmp(vnet->name, spec->vnet))
 				spec->tier = SV_TIER_PRODUCTION;
 		}
 	}

@@ -16,6 +16,7 @@
  */
 #define SV_GATE_HOLD 0 /* nothing leaves */
 #define SV_GATE_ROLE_MAX 250 /* 1 … 250: a member of the group */
+#define SV_GATE_NEVER 254 /* no gate says this: the role of who is never heard */
 #define SV_GATE_NEXT 255 /* ask the second slot; there it means HOLD. 251 … 254 reserved: HOLD */
 
 #define SV_GATE_AT_MAX ((1ULL << 48) - 1)

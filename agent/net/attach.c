@@ -3,8 +3,18 @@
 #include <string.h>
 
 #include "compile.h"
+#include "maps/gate.h"
 
 /* One attachment: its fan-outs, how frames leave, its flags. */
+
+/* Fed by a switch's mirror port: a hub of copies, which nothing leaves by. */
+static bool is_mirror(const struct sv_compile *c, const struct sv_local *local)
+{
+	const struct sv_net_segment *segment = &c->net->vnet[local->vnet].segment[local->segment];
+
+	return segment->edge_host >= 0 &&
+	       c->net->host[segment->edge_host].port[segment->edge_port].mirror;
+}
 
 static const struct sv_member *own_member(const struct sv_view *view)
 {
@@ -219,7 +229,8 @@ static void edge_flags(const struct sv_compile *c, struct sv_attach_plan *a)
 	struct sv_attach *val = &a->out->spec.val;
 	uint8_t most = 0;
 
-	val->flags |= SV_ATTACH_LEARN;
+	if (!is_mirror(c, a->view[0].local))
+		val->flags |= SV_ATTACH_LEARN;
 	val->group = c->net->group[vnet->group].slot;
 	val->role = vnet->role;
 	for (size_t v = 0; v < a->n_view; v++)
@@ -238,7 +249,7 @@ static void gated_flags(const struct sv_compile *c, struct sv_attach_plan *a)
 
 	val->flags |= SV_ATTACH_GATED;
 	val->group = c->net->group[vnet->group].slot;
-	val->role = vnet->role;
+	val->role = is_mirror(c, a->view[0].local) ? SV_GATE_NEVER : vnet->role;
 	val->variants = 2;
 }
 
@@ -346,7 +357,8 @@ static bool use_fdb(const struct sv_compile *c, const struct sv_local *local)
 {
 	const struct sv_net_vnet *vnet = &c->net->vnet[local->vnet];
 
-	if (local->n < 3 || local->n > 255)
+	/* Copies of both directions come in by one port. */
+	if (local->n < 3 || local->n > 255 || is_mirror(c, local))
 		return false;
 	for (size_t v = 0; local->edge >= 0 && v < c->net->n_vnet; v++) {
 		const struct sv_local *other =

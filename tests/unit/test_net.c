@@ -20,7 +20,7 @@ static const struct bad_case bad_cases[] = {
 	{ "{'colour':'red','vnets':{'A':{'speed':1}}}",
 	  { "colour: is not a known member", "vnets.A.speed: is not a known member" } },
 	{ "{'hosts':{'host1':{'ports':{'e1':{'role':'hub'}}}}}",
-	  { "hosts.host1.ports.e1.role: must be \"trunk\" or \"edge\"",
+	  { "hosts.host1.ports.e1.role: must be \"trunk\", \"edge\" or \"mirror\"",
 	    "vnets.A.edges.entry.port: host1 has no edge e1" } },
 	{ "{'hosts':{'host1':{'ports':{'svy12':{'role':'trunk'}}}}}",
 	  { "hosts.host1.ports.svy12: sv, svx or svy and a number is how our own devices are "
