@@ -149,9 +149,10 @@ class Experiment:
         """How many frames fill a bin, and what the budgets are; nothing of it is kept."""
         for way in self.ways:
             best = 0
-            for _ in range(3):
-                out = self.bin(way, "alone", 0.4)
-                best = max(best, out["received"] / out["seconds"])
+            with self.host[way.name].polled():
+                for _ in range(3):
+                    out = self.bin(way, "alone", 0.4)
+                    best = max(best, out["received"] / out["seconds"])
             self.host[way.name].budget[way.name] = math.ceil(BUDGET * best)
             frames = math.ceil(self.args.seconds * out["sent"] / out["seconds"])
             self.frames |= {(way.name, state): frames for state in way.states}
@@ -162,15 +163,18 @@ class Experiment:
         for i in range(self.args.bins):
             order = self.order(i)
             for way, following in zip(order, order[1:] + [None]):
-                for state in rotate(way.states, i):
-                    out = self.bin(way, state, self.args.seconds)
-                    self.rates.append({
-                        "bin": i + 1, "way": way.name, "state": state, "seconds": out["seconds"],
-                        "offered": out["sent"], "forwarded": out["received"], "copied": out["copied"],
-                        "softirq_seconds": out["softirq"]})
+                with self.host[way.name].polled():
+                    for state in rotate(way.states, i):
+                        self.measure_rate(way, state, i + 1)
                 self.leave(way, following)
             write_csv(f"{self.args.folder}/rates.csv", self.rates)
             self.progress("rates", i + 1, self.args.bins)
+
+    def measure_rate(self, way, state, turn):
+        out = self.bin(way, state, self.args.seconds)
+        self.rates.append({"bin": turn, "way": way.name, "state": state, "seconds": out["seconds"],
+                           "offered": out["sent"], "forwarded": out["received"], "copied": out["copied"],
+                           "softirq_seconds": out["softirq"]})
 
     def half_rate(self, way):
         return statistics.median(r["forwarded"] / r["seconds"] for r in self.rates
@@ -181,8 +185,9 @@ class Experiment:
         for i in range(self.args.rounds):
             order = [way for way in self.order(i) if way.half]
             for way, following in zip(order, order[1:] + [None]):
-                for state in rotate(QUIET, i):
-                    self.measure_delay(way, state, i + 1)
+                with self.host[way.name].polled():
+                    for state in rotate(QUIET, i):
+                        self.measure_delay(way, state, i + 1)
                 self.leave(way, following)
             write_csv(f"{self.args.folder}/slices.csv", self.slices)
             write_csv(f"{self.args.folder}/delays.csv", self.delay_rows())

@@ -4,6 +4,7 @@
 The sender has one CPU, the host with everything of it the other: unharmed.py has the apparatus.
 """
 
+import contextlib
 import json
 
 from testbed import SRC_MAC, run, veth
@@ -14,7 +15,7 @@ from ways import Bridge, PlainBridge, Route
 # thread of its own at low priority, as svnet's agent gives it, and loses what it does not get to.
 TAKING, SPARING = "h0", "m0"
 SHARE = 5  # percent of a busy CPU's time for copies, as the agent has it by default
-POLL_NS = 20_000  # after a device was found empty, as a NIC's moderation would have it
+POLL_NS = 20_000  # from when a device was found empty to the next look
 
 
 def monitor_of(state):
@@ -25,20 +26,28 @@ def monitor_of(state):
 
 
 class Watched:
-    """What all have in common: a polled device, a monitor with a thread of its own, counters."""
+    """What all have in common."""
 
     send, slice, histogram, set_threaded = Host.send, Host.slice, Host.histogram, Host.set_threaded
     destination = "vnode"  # what send() calls a frame for a router; "wire" is for the far end
 
-    @staticmethod
-    def moderate(ns, dev):
-        """The CPU that polls it first polls it on, by a timer: as a NIC's interrupts would."""
-        set_device(ns, dev, "gro_flush_timeout", POLL_NS)
-        set_device(ns, dev, "napi_defer_hard_irqs", 2_000_000_000)
+    def polled_devices(self):
+        return [(self.ns, "d0")]
 
-    def poll(self):
-        self.moderate(self.ns, "d0")
-        self.set_threaded(f"{SPARING}-{self.number}")
+    @contextlib.contextmanager
+    def polled(self):
+        """Meanwhile the CPU that polls the host's device first polls it on, by a timer, as a NIC's moderation
+        would have it. Only meanwhile: the timers of all hosts together would take a third of the CPU."""
+        self.set_polling(POLL_NS, 2_000_000_000)
+        try:
+            yield
+        finally:
+            self.set_polling(0, 0)
+
+    def set_polling(self, pause_ns, polls):
+        for ns, dev in self.polled_devices():
+            set_device(ns, dev, "gro_flush_timeout", pause_ns)
+            set_device(ns, dev, "napi_defer_hard_irqs", polls)
 
     def copied(self):
         """Frames that reached a monitor."""
@@ -58,7 +67,7 @@ class Mirred(Watched):
 
     def configure(self):
         super().configure()
-        self.poll()
+        self.set_threaded(f"{SPARING}-{self.number}")
         self.mirroring_to = None
         run("tc", "qdisc", "add", "dev", "d0", "clsact", ns=self.ns)
 
@@ -117,9 +126,11 @@ class Direct(Watched, Route):
 
     def configure(self):
         super().configure()
-        self.poll()
-        self.moderate(self.lab.far, f"{TAKING}-{self.number}")
+        self.set_threaded(f"{SPARING}-{self.number}")
         self.ports = None
+
+    def polled_devices(self):
+        return super().polled_devices() + [(self.lab.far, f"{TAKING}-{self.number}")]
 
     def set(self, way, state):
         to = monitor_of(state)
