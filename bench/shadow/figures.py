@@ -114,6 +114,24 @@ def load(page, phases, bins):
                "The same by level.", links)
 
 
+def span(values, unit):
+    return "%.1f–%.1f %s" % (min(values), max(values), unit) if values else "–"
+
+
+def table_paper(page, phases):
+    links = page.data.table("utilisation.csv")
+    seconds = phases[0]["seconds"]
+    rows = [["phases", "6, of 300 s", "%d, of %g s" % (len(phases), seconds)],
+            ["call", "SIP (pjsip), G.711, 160 bytes every 20 ms", "SIP (baresip), the same"],
+            ["background", "Harpoon", "a generator of ours after Harpoon, TCP"],
+            ["link of each VNet", "20 Mbit/s, shaped on host 2", "the same"]]
+    for level, (low, high) in LEVELS.items():
+        rows.append(["utilisation at level %s" % level, "%g–%g %%" % (low, high),
+                     span(links.where(level=level).column("percent"), "%")])
+    page.heading("Beside the paper")
+    page.table(["", "the paper", "here"], rows, "Its Figures 7 and 8 are drawn above from our own data.", phases, links)
+
+
 def table_facts(page):
     facts = page.data.table("facts.csv")
     page.heading("The flip, and what came out")
@@ -125,7 +143,7 @@ def make(folder):
     phases, bins = data.table("phases.csv"), data.table("bins.csv")
     page = Page("Shadow upgrade: seed %s" % fact(data, "seed"), data, LEAD)
     page.text("The paper is “Network Troubleshooting with Shadow VNets” (Wundsam, Mehmood, Feldmann, Maennel), "
-              "section 4.2, with phases of 300 s; here they have %g s." % phases[0]["seconds"])
+              "section 4.2.")
     figure_losses(page, phases, bins)
     figure_mos(page, phases, bins)
     page.heading("Targets")
@@ -135,6 +153,7 @@ def make(folder):
     table_phases(page, phases, bins)
     load(page, phases, bins)
     table_facts(page)
+    table_paper(page, phases)
     page.heading("How")
     for text in HOW:
         page.text(text)
