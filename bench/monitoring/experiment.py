@@ -257,7 +257,7 @@ def terminate(*_):
 
 
 def describe(args, experiment):
-    return describe_machine() | {
+    return args.machine | {
         "bins": args.bins, "bin_seconds": args.seconds, "delay_rounds": args.rounds,
         "frame_bytes": FRAME + 4, "sender_cpu": SENDER_CPU, "host_cpu": HOST_CPU,
         "took_seconds": round(time.monotonic() - args.began),
@@ -271,7 +271,7 @@ def describe(args, experiment):
 
 def main():
     args = arguments()
-    args.began = time.monotonic()
+    args.began, args.machine = time.monotonic(), describe_machine()
     signal.signal(signal.SIGTERM, terminate)
     signal.signal(signal.SIGINT, terminate)
     print(f"{args.bins} bins of {args.seconds:g} s of every configuration, {args.rounds} rounds at half load: "

@@ -33,6 +33,7 @@ STATES = {
 HALF = {"quiet": "no monitor", "control": "no monitor, once more (A/A)", "monitored": "every frame copied"}
 AT_LEAST = {"alone": 1.9, "monitored": 2.2}  # times what the bridged VNode forwards
 BUDGETED = {"budget": 5, "budget-overloaded": 6}  # percent of its rate that production may lose
+ARRIVED = 98  # percent of what was forwarded
 DRAWN_WAYS = [way for way in WAYS if way != "bridged-plain"]
 
 
@@ -83,34 +84,38 @@ class Results:
                          for r in self.slices.where(way=way, state=state)], 0.5)
 
 
+def ways_of(res):
+    return [way for way in WAYS if res.has(way, "alone")]
+
+
 def targets(res):
-    """name, what was seen, what is asked (a ratio at least, all else at most), the unit"""
+    """name, what was seen, "≥" or "≤", what is asked, the unit"""
     if res.has("svnet-xdp", "alone") and res.has("bridged", "alone"):
         for state, least in AT_LEAST.items():
             yield (f"svnet by XDP / bridged, {STATES[state]}", res.ratio(("svnet-xdp", state), ("bridged", state)),
-                   least, "×")
+                   "≥", least, "×")
     for way in ("svnet-tc", "svnet-xdp"):
         if not res.has(way, "alone"):
             continue
-        monitored, *without = (res.half(way, state)["lost"] for state in ("monitored", "quiet", "control"))
-        yield (f"{WAYS[way]}: lost at half load while every frame is copied "
-               f"({without[0]} and {without[1]} without a monitor)", monitored, 0, "packets")
+        quiet, control, monitored = (res.half(way, state) for state in HALF)
+        arrived = 100 * monitored["copied"] / monitored["received"]
+        yield (f"{WAYS[way]}: lost at half load while every frame is copied ({quiet['lost']} and {control['lost']} "
+               f"without a monitor; {arrived:.1f} % of the copies arrived)", monitored["lost"], "≤", 0, "packets")
         for state, most in BUDGETED.items():
-            yield (f"{WAYS[way]}: lost of its rate at saturation, {STATES[state]}", res.cost(way, state), most,
-                   "%")
+            yield (f"{WAYS[way]}: lost of its rate at saturation, {STATES[state]}", res.cost(way, state), "≤",
+                   most, "%")
+    # Else it would not have been monitored.
+    yield ("copies that arrived where every frame is copied, the least of all ways",
+           min(100 * res.share(way, state, "copied", "forwarded") for way in ways_of(res)
+               for state in ("monitored", "overloaded") if res.has(way, state)), "≥", ARRIVED, "%")
 
 
 def verdicts(res):
-    for name, seen, target, unit in targets(res):
-        ok = seen >= target if unit == "×" else seen <= target
-        yield name, f"{'≥' if unit == '×' else '≤'} {target} {unit}", seen, ok
+    for name, seen, op, target, unit in targets(res):
+        yield name, f"{op} {target} {unit}", seen, seen >= target if op == "≥" else seen <= target
 
 
 # ---- the page -------------------------------------------------------------------------------------
-
-
-def ways_of(res):
-    return [way for way in WAYS if res.has(way, "alone")]
 
 
 def draw_rates(page, res):
