@@ -56,6 +56,49 @@ static void test_check_values(void **state)
 	}
 }
 
+/* Every term away from its default: values of an implementation that shares no code with this. */
+#define SET(member, value)                                                                         \
+	{                                                                                          \
+		offsetof(struct sv_emodel, member), value                                          \
+	}
+static void test_parameters(void **state)
+{
+	static const struct {
+		double delay_ms, r;
+		int n;
+		struct {
+			size_t offset;
+			double value;
+		} set[5];
+	} cases[] = {
+		{ 0, 42.0453, 1, { SET(ps, 75) } },
+		{ 0, 43.3873, 2, { SET(pr, 75), SET(lstr, 12) } },
+		{ 0, 79.4079, 2, { SET(slr, 14), SET(rlr, 6) } },
+		{ 0, 80.8229, 2, { SET(slr, 0), SET(rlr, -4) } },
+		{ 50, 90.7214, 1, { SET(stmr, 7) } },
+		{ 80, 88.2333, 1, { SET(stmr, 24) } },
+		{ 120, 55.3277, 1, { SET(telr, 40) } },
+		{ 200, 79.3582, 1, { SET(wepl, 40) } },
+		{ 0, 79.9349, 1, { SET(qdu, 8) } },
+		{ 0, 69.1792, 1, { SET(nc, -45) } },
+		{ 0, 73.7346, 1, { SET(nfor, -50) } },
+		{ 250, 82.0356, 2, { SET(st, 0.55), SET(mt, 120) } },
+		{ 0,
+		  85.8265,
+		  5,
+		  { SET(a, 10), SET(ie, 11), SET(bpl, 19), SET(ppl, 1.5), SET(burst_r, 2) } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sv_emodel m = model(cases[i].delay_ms, 0, 4.3);
+
+		for (int j = 0; j < cases[i].n; j++)
+			*(double *)((char *)&m + cases[i].set[j].offset) = cases[i].set[j].value;
+		assert_near(sv_emodel_r(&m), cases[i].r, 0.0002);
+	}
+}
+
 /*
  * 100 delays by 100 losses, for both robustness factors of G.711. Between two neighbouring delays
  * of less than 2 ms the recommendation's own sidetone and echo terms (7-12, 7-22) rise by up to
@@ -320,6 +363,8 @@ static void test_losses(void **state)
 	assert_int_equal(sum.bursts, 10);
 	assert_int_equal(sum.burst_max, 10);
 	assert_near(sv_voice_sum_burst_ratio(&sum), 10 * (1 - 100.0 / 1001), 1e-9);
+	/* Ppl 9.99, and a burst ratio beyond 8 is 8 */
+	assert_near(rate(&call).r, 91.09 - 95 * 9.99 / (9.99 / 8 + 4.3), 0.05);
 	sv_voice_stream_fini(&call.stream);
 }
 
@@ -374,6 +419,31 @@ static void test_jitter(void **state)
 	sv_voice_stream_fini(&call.stream);
 }
 
+/*
+ * Comfort noise, what follows it and what begins a talkspurt has a jitter that counts in neither
+ * mean nor maximum: all of these come 40 ms later than the one before, the last stays so.
+ */
+static void test_jitter_after_silence(void **state)
+{
+	struct call call;
+	struct sv_rtp rtp = { 0 };
+	int64_t now_ns = 0;
+
+	(void)state;
+	call_init(&call, 0, 0);
+	for (int i = 0; i < 100; i++, rtp.seq++, rtp.ts += 160, now_ns += 20 * MS) {
+		rtp.pt = i == 50 ? 13 : 0;
+		rtp.marker = i == 70;
+		if (i == 50 || i == 51 || i == 70)
+			now_ns += 40 * MS;
+		sv_voice_stream_add(&call.stream, &rtp, now_ns);
+	}
+	assert_int_equal(total(&call).jitters, 99 - 3);
+	/* J of the second packet of 40, a sixteenth less */
+	assert_near(total(&call).jitter_max_ms, 2.5 * (15.0 / 16 + 1) * 15 / 16, 1e-4);
+	sv_voice_stream_fini(&call.stream);
+}
+
 /* A number that jumps: one stray, two a restart; an outage as long as its gap is loss. */
 static void test_jumps(void **state)
 {
@@ -401,6 +471,16 @@ static void test_jumps(void **state)
 	assert_int_equal(total(&call).lost, 6000);
 	assert_int_equal(total(&call).late + total(&call).early, 0);
 	assert_near(total(&call).jitter_max_ms, 0, 1e-6);
+	/* The old jitter does not go on. */
+	call.seq0 += 20000;
+	for (int i = 6300; i < 6303; i++)
+		put(&call, i, i == 6302 ? 0 : 500);
+	assert_near(call.stream.jitter_ms, 500.0 / 16, 1e-4);
+	call.seq0 += 20000;
+	put(&call, 6303, 0);
+	put(&call, 6304, 0);
+	assert_near(call.stream.jitter_ms, 0, 1e-6);
+	assert_int_equal(call.stream.restarts, 3);
 	sv_voice_stream_fini(&call.stream);
 }
 
@@ -709,6 +789,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_check_values),
+		cmocka_unit_test(test_parameters),
 		cmocka_unit_test(test_monotone),
 		cmocka_unit_test(test_burst_impairs),
 		cmocka_unit_test(test_mapping),
@@ -719,6 +800,7 @@ int main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_order_at_begin),
 		cmocka_unit_test(test_jitter),
+		cmocka_unit_test(test_jitter_after_silence),
 		cmocka_unit_test(test_jumps),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_unknown_codec),
