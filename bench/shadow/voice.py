@@ -41,6 +41,8 @@ def _client(folder, name, address, tone, auto):
     return folder
 
 
+WORST = 1.0  # MOS
+
 # The telephones would be machines of their own: here they do not wait for what else this one does.
 BARESIP = ["chrt", "-f", "1", "baresip"]
 
@@ -82,5 +84,11 @@ def rated(svnet, path, source, cuts):
     if len(streams) != 1:
         raise RuntimeError("%s has %d voice streams of %s, not one" % (path, len(streams), source))
     found = {bin["from"]: bin["mos"] for bin in streams[0]["bins"]}
-    return {cut: next((mos for begin, mos in found.items() if abs(begin - cut) < 1e-3), None)
-            for cut in cuts}
+    return {cut: mos_at(found, cut) for cut in cuts}
+
+
+def mos_at(found, cut):
+    """Of the bin that begins there (JSON has seven digits of it). Where nothing came nothing is rated, and
+    that is the worst there is."""
+    begin = min(found, key=lambda begin: abs(begin - cut), default=None)
+    return WORST if begin is None or abs(begin - cut) > 1e-4 or found[begin] is None else found[begin]

@@ -14,6 +14,7 @@ sys.path.append(os.path.join(BENCH, "shadow"))
 import capture  # noqa: E402
 import figures  # noqa: E402
 import load  # noqa: E402
+import voice as call  # noqa: E402
 from report import Data, write_csv  # noqa: E402
 from report.check import unread_cells  # noqa: E402
 
@@ -159,6 +160,11 @@ def test_voice_and_escapes_are_counted(folder):
     assert heard.count(2, 6) == 2
     # The flip was between 2.5 and 3.5: one frame with the mark too early, one without it too late.
     assert capture.Sniffer(path, 8).seen(2.5, 3.5) == (1, 2, 1)
+
+
+def test_a_bin_has_its_own_mos_and_none_is_the_worst(_folder):
+    found = {10.0: 4.0, 20.0: None, 20.0005: 3.0}
+    assert [call.mos_at(found, cut) for cut in (10.00001, 20.0, 20.0005, 30.0)] == [4.0, 1.0, 3.0, 1.0]
 
 
 run(globals(), write)
