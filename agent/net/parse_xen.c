@@ -70,7 +70,7 @@ static void load_disk(struct sv_load *l, const struct sv_path *at, const cJSON *
 	static const char *const hows[] = { "none", "reflink", "copy", "lvm", NULL };
 	const cJSON *readonly = sv_json_get(json, "readonly");
 	cJSON *disk = cJSON_CreateObject();
-	const char *path, *device, *format;
+	const char *path, *device, *format, *how;
 
 	cJSON_AddItemToArray(out, disk);
 	if (!sv_load_members(l, at, json, known))
@@ -88,9 +88,16 @@ static void load_disk(struct sv_load *l, const struct sv_path *at, const cJSON *
 	format = load_word(l, at, json, "format", formats, "\"raw\", \"qcow2\" or \"lvm\"");
 	add_string(disk, "format", format);
 	add_string(disk, "device", device);
-	add_string(disk, "snapshot",
-		   load_word(l, at, json, "snapshot", hows,
-			     "how a clone gets its own: \"reflink\", \"copy\" or \"lvm\""));
+	how = load_word(l, at, json, "snapshot", hows,
+			"how a clone gets its own: \"reflink\", \"copy\" or \"lvm\"");
+	/* Part of the image is in its QEMU: a copy of the file is no copy of the disk. */
+	if (!strcmp(format, "qcow2") && strcmp(how, "none"))
+		sv_load_bad(l, SV_PATH(at, "snapshot"),
+			    "a qcow2 disk cannot be cloned; use a raw file on XFS or Btrfs, or a "
+			    "logical volume");
+	if (!strcmp(how, "lvm") && !strcmp(format, "raw") && path && strncmp(path, "/dev/", 5))
+		sv_load_bad(l, SV_PATH(at, "snapshot"), "\"%s\" is no logical volume", path);
+	add_string(disk, "snapshot", how);
 	cJSON_AddBoolToObject(disk, "readonly", cJSON_IsTrue(readonly));
 }
 
@@ -183,6 +190,9 @@ static void load_boot(struct sv_load *l, const struct sv_path *at, const cJSON *
 		sv_load_bad(l, SV_PATH(at, "kernel"), "is missing, and so is a disk to boot from");
 	if (cmdline && (strlen(cmdline) > 1023 || strchr(cmdline, '\n')))
 		sv_load_bad(l, SV_PATH(at, "cmdline"), "must be one line, up to 1023 characters");
+	if (!strcmp(type, "pvh") && cJSON_GetArraySize(sv_json_get(json, "pci")))
+		sv_load_bad(l, SV_PATH(at, "pci"),
+			    "Xen hands no PCI devices to PVH domains: say \"pv\" or \"hvm\"");
 	add_string(out, "type", type);
 	add_string(out, "kernel", kernel);
 	add_string(out, "ramdisk", load_path(l, at, json, "ramdisk"));

@@ -123,11 +123,36 @@ static int copy_domain(const struct sv_vn *vn, struct sv_vnode_driver *drv, stru
 	return rc;
 }
 
+static int copy_disks(struct sv_vnode_driver *drv, const struct original *o,
+		      const struct sv_xen_record *record, struct sv_err *err)
+{
+	cJSON *request;
+
+	if (!cJSON_GetArraySize(record->disks))
+		return 0;
+	request = cJSON_CreateObject();
+	cJSON_AddItemToObject(request, "disks", cJSON_Duplicate(record->disks, 1));
+	return sv_xen_ask(drv, "disks", request, -1, patience(&o->spec), NULL, err);
+}
+
+static bool has_devices(const struct sv_vnode_spec *spec)
+{
+	cJSON *xen = sv_xen_parse(spec);
+	bool has = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(xen, "pci"));
+
+	cJSON_Delete(xen);
+	return has;
+}
+
 static int check_like(const struct original *o, const struct sv_vnode_spec *spec,
 		      struct sv_err *err)
 {
 	const char *unlike = sv_xen_unlike(&o->spec, spec);
 
+	if (has_devices(&o->spec) || has_devices(spec))
+		return sv_err_set(
+			err, -EINVAL,
+			"a domain with PCI devices cannot be cloned: no two can have one");
 	return unlike ? sv_err_set(err, -EINVAL, "its %s must be as %s/%s has it: its memory is",
 				   unlike, o->spec.vnet, o->spec.name)
 		      : 0;
@@ -165,7 +190,7 @@ static int make(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct orig
 	if (running)
 		rc = copy_domain(vn, drv, o, spec, record, err);
 	else
-		rc = sv_xen_create(vn, drv, spec, record, err);
+		rc = copy_disks(drv, o, record, err) ?: sv_xen_create(vn, drv, spec, record, err);
 	rc = rc ?: sv_xen_save_spec(vn, spec, err);
 	if (!rc)
 		say(report, o, record, running);

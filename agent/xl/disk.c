@@ -230,6 +230,16 @@ int sv_xl_disks_copy(const cJSON *disks, struct sv_err *err)
 	return 0;
 }
 
+int sv_xl_disks(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err)
+{
+	const cJSON *disks = cJSON_GetObjectItemCaseSensitive(request, "disks");
+	int rc = sv_xl_disks_check(disks, err);
+
+	(void)xl;
+	(void)reply;
+	return rc ?: sv_xl_disks_copy(disks, err);
+}
+
 void sv_xl_disks_remove(const cJSON *disks)
 {
 	const cJSON *disk;

@@ -195,6 +195,7 @@ int sv_xl_create(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv
 	int rc;
 
 	rc = sv_xl_config(&config, cJSON_GetObjectItemCaseSensitive(request, "domain"), err);
+	rc = rc ?: sv_xl_check_able(xl, &config, err);
 	rc = rc ?: sv_xl_check_memory(xl, config.b_info.max_memkb, err);
 	if (!rc) {
 		rc = libxl_domain_create_new(xl->ctx, &config, &domid, NULL, NULL);

@@ -29,6 +29,7 @@ static const struct {
 	{ "clone", sv_xl_clone },
 	{ "restore", sv_xl_restore },
 	{ "recover", sv_xl_recover },
+	{ "disks", sv_xl_disks },
 };
 
 /* ---- libxl's complaints ---- */

@@ -38,6 +38,10 @@ int sv_xl_config(libxl_domain_config *config, const cJSON *domain, struct sv_err
 /* "0-3,5" into a bitmap of its own. */
 int sv_xl_cpus(libxl_bitmap *map, const char *text);
 
+/* ---- able.c ---- */
+/* -EOPNOTSUPP, -ENODEV, -EBUSY: this machine has not what it takes, and what to do. */
+int sv_xl_check_able(struct sv_xl *xl, const libxl_domain_config *config, struct sv_err *err);
+
 /* ---- domain.c ---- */
 int sv_xl_list(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err);
 int sv_xl_create(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err);
@@ -85,6 +89,8 @@ int sv_xl_disks_check(const cJSON *disks, struct sv_err *err);
 /* As they are at this moment; all of them or none. */
 int sv_xl_disks_copy(const cJSON *disks, struct sv_err *err);
 void sv_xl_disks_remove(const cJSON *disks);
+/* Of a domain that does not run. */
+int sv_xl_disks(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err);
 
 /* ---- hotplug.c, block.c: called by libxl as a device's script ---- */
 int sv_xl_hotplug(int argc, char **argv);

@@ -56,6 +56,17 @@ static const struct {
 	{ R1 "{" CLEAN ",'xen':{" DOMAIN ",'disks':[{'path':'/d','device':'xvda','format':'vhd'}]"
 	     "}}}}}}",
 	  "vnets.A.vnodes.r1.xen.disks[0].format: \"vhd\" must be \"raw\", \"qcow2\" or \"lvm\"" },
+	{ R1 "{" CLEAN ",'xen':{" DOMAIN ",'disks':[{'path':'/d','device':'xvda','format':'qcow2',"
+	     "'snapshot':'copy'}]}}}}}}",
+	  "vnets.A.vnodes.r1.xen.disks[0].snapshot: a qcow2 disk cannot be cloned; use a raw file "
+	  "on XFS or Btrfs, or a logical volume" },
+	{ R1 "{" CLEAN ",'xen':{" DOMAIN ",'disks':[{'path':'/d','device':'xvda','snapshot':'lvm'}]"
+	     "}}}}}}",
+	  "vnets.A.vnodes.r1.xen.disks[0].snapshot: \"/d\" is no logical volume" },
+	{ R1 "{" CLEAN
+	     ",'xen':{'type':'pvh','kernel':'/k','memory':64,'pci':['0000:03:00.0']}}}}}}",
+	  "vnets.A.vnodes.r1.xen.pci: Xen hands no PCI devices to PVH domains: say \"pv\" or "
+	  "\"hvm\"" },
 	{ R1 "{" CLEAN ",'xen':{" DOMAIN ",'pci':['3:0']}}}}}}",
 	  "vnets.A.vnodes.r1.xen.pci[0]: must be a PCI device, \"0000:03:00.0\"" },
 	{ R1 "{" CLEAN ",'routes':['default via 10.0.0.1'],'xen':{" DOMAIN "}}}}}}",
