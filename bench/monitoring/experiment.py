@@ -195,7 +195,7 @@ class Experiment:
 
     def measure_delay(self, way, state, turn):
         rate = self.half_rate(way)
-        out = self.slice(way, "monitored-spare" if state == "monitored" else "alone",
+        out = self.slice(way, "half" if state == "monitored" else "alone",
                          math.ceil(rate * self.args.seconds), round(1e9 / rate))
         total = self.delays.setdefault((way.name, state), {})
         for ns, n in out["delays"].items():

@@ -22,7 +22,7 @@ def monitor_of(state):
     """Where copies go, if anywhere."""
     if state == "alone":
         return None
-    return TAKING if state in ("monitored", "overloaded") else SPARING
+    return SPARING if state.startswith("budget") else TAKING
 
 
 class Watched:
@@ -141,7 +141,7 @@ class Direct(Watched, Route):
 
 
 class Svnet(Watched, Host):
-    """By TC or by XDP, as the way says; copies at any price, or a session with a budget."""
+    """By TC or by XDP, as the way says."""
 
     monitors = Host.monitors + (TAKING,)
 
@@ -153,6 +153,6 @@ class Svnet(Watched, Host):
         """The host sheds copies when it is busy, unless they are wanted at any price."""
         to = monitor_of(state)
         self.start_datapath(way.removeprefix("svnet-"))
-        self.command(f"share {100 if to == TAKING else SHARE}")
+        self.command(f"share {100 if state in ('monitored', 'overloaded') else SHARE}")
         budget = self.budget[way] if state.startswith("budget") else 0
         self.set_row("vnode", "same", (f"{to} {budget}",) if to else ())

@@ -237,8 +237,8 @@ HOW = (
     "does its utmost, and what the host does not fetch in time is lost.",
     "Every frame copied: to a monitor that takes it at once, on the host's CPU. Copy budget: as svnet's agent would "
     "have it, a session of 5 % of the frames that are forwarded alone, a host that sheds copies when its CPU is "
-    "busy, a monitor whose interface has a thread of its own at low priority. At half load the monitor has such a "
-    "thread in every way, and svnet's session no budget.",
+    "busy, a monitor whose interface has a thread of its own at low priority. At half load every frame is copied to "
+    "a monitor that takes it at once; svnet would shed copies if its CPU were busy.",
     "Overloaded: a program that never sleeps and one that writes to the disk without end, on the host's CPU, in a "
     "cgroup of a monitor's weight.",
     "CPU in softirq: how much of a bin the host's CPU spent receiving, forwarding and copying. What others took of "
