@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`make experiment-shadow`: the paper's section 4.2. `experiment.py` runs all SEEDS, `experiment.py SEED` one.
 
-PHASE_SECONDS, SEEDS ("1 2 3"), JOBS (how many at a time) and PREFIX (of namespaces) come from the
+PHASE_SECONDS, SEEDS ("1 2 3"), JOBS (how many at a time) and NS_PREFIX (of namespaces) come from the
 environment. A seed's files are in B/experiments/shadow/SEED/, and a report can be made of them again:
 `figures.py FOLDER`.
 """
@@ -30,7 +30,7 @@ BUILD = os.environ.get("B", "build")
 SECONDS = int(os.environ.get("PHASE_SECONDS", "300"))
 SEEDS = os.environ.get("SEEDS", "1").split()
 JOBS = int(os.environ.get("JOBS", "1"))
-PREFIX = os.environ.get("PREFIX", "svexp")
+PREFIX = os.environ.get("NS_PREFIX", "svexp")
 PACKAGES = ("libbpf1", "libxdp1", "clang", "iproute2", "baresip-core", "tcpdump", "python3")
 OUTSIDE = ("outside-exit.pcap", "outside-entry.pcap")
 
