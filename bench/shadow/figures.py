@@ -90,10 +90,10 @@ def table_phases(page, phases, bins):
     middle = {place: medians(page.data, place) for place in PLACES}
     rows = []
     for row in phases:
-        rows.append([row["phase"], row["what"], "%g–%g" % (row["begin_s"], row["begin_s"] + row["seconds"]),
+        rows.append([row["phase"], row["what"], "%.0f–%.0f" % (row["begin_s"], row["begin_s"] + row["seconds"]),
                      row["sent"], *(row["lost_" + place] for place in PLACES),
                      *("–" if row["mos_" + place] is None else
-                       "%.2f (%.2f)" % (middle[place][row["phase"]], row["mos_" + place]) for place in PLACES)])
+                       "%.2f\u00a0(%.2f)" % (middle[place][row["phase"]], row["mos_" + place]) for place in PLACES)])
     page.heading("Phases")
     page.table(["phase", "", "time, s", "sent", "A lost", "B lost", "receiver lost", "A MOS", "B MOS", "receiver MOS"],
                rows, "Voice by phase: packets, and the median of the bins' MOS (that of the whole phase in brackets). "
@@ -108,7 +108,7 @@ def load(page, phases, bins):
                       Axis("time", "s"), Axis("rate at the shaped link", "Mbit/s"), bands=bands(phases), size=(960, 300)),
                 "What left through the shaped link of each VNet, as its own counters say.", bins, phases)
     links = page.data.table("utilisation.csv")
-    rows = [[row["phase"], row["level"], row["vnet"], "%g, %g s" % (row["begin_s"], row["seconds"]), row["mbit"],
+    rows = [[row["phase"], row["level"], row["vnet"], "%.0f, %.0f s" % (row["begin_s"], row["seconds"]), row["mbit"],
              "%g–%g %%" % LEVELS[row["level"]], "%.1f %%" % row["percent"], row["frames_dropped"]] for row in links]
     page.table(["phase", "level", "VNet", "from, for", "Mbit/s", "paper's utilisation", "ours", "frames dropped"], rows,
                "The same by level.", links)
