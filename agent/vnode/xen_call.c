@@ -164,6 +164,6 @@ int sv_xen_call(const char *helper, const char *log, const cJSON *request, int f
 	if (rc)
 		return sv_err_set(err, rc, "fork: %s", strerror(-rc));
 	rc = read_reply(out, now_ms() + ms, text, REPLY_MAX);
-	end(pid, rc == -ETIMEDOUT || rc == -EMSGSIZE, &status);
+	end(pid, rc, &status);
 	return rc ? explain(rc, op, ms, status, err) : take_reply(text, op, reply, err);
 }

@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * libxl says nothing between the beginning and the end of a suspension, so a second thread looks
- * when the domain came to stand still. Over its limit, the saving process is killed: the
- * checkpoint fails, and the domain goes on.
+ * libxl says nothing between the beginning and the end of a suspension, so a second thread waits
+ * for xenstore to tell of it. It does not ask Xen again and again: that would slow the saving down,
+ * and with it make the pause longer. Over its limit, the saving process is killed: the checkpoint
+ * fails, and the domain goes on.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <xenstore.h>
 
 #include "xl.h"
-
-enum { LOOK_NS = 2000000 };
 
 struct sv_xl_watch {
 	pthread_t thread;
 	libxl_ctx *ctx; /* one's own: a context waits for whoever uses it */
+	struct xs_handle *xs;
+	int stop; /* an eventfd */
 	uint32_t domid, limit_ms;
-	atomic_bool stop, cut;
-	atomic_ullong since_ms;
+	bool cut;
+	uint64_t since_ms;
 };
 
 uint64_t sv_xl_now_ms(void)
@@ -67,59 +70,92 @@ static void look(struct sv_xl_watch *watch)
 	libxl_dominfo info;
 
 	libxl_dominfo_init(&info);
-	if (!libxl_domain_info(watch->ctx, &info, watch->domid) && sv_xl_is_suspended(&info) &&
-	    !watch->since_ms)
+	if (!watch->since_ms && !libxl_domain_info(watch->ctx, &info, watch->domid) &&
+	    sv_xl_is_suspended(&info))
 		watch->since_ms = sv_xl_now_ms();
 	libxl_dominfo_dispose(&info);
-	if (watch->since_ms && watch->limit_ms && !watch->cut &&
-	    sv_xl_now_ms() - watch->since_ms > watch->limit_ms) {
-		watch->cut = true;
-		kill_children();
-	}
+}
+
+static void read_watches(struct xs_handle *xs)
+{
+	char **what;
+
+	while ((what = xs_check_watch(xs)))
+		free(what);
+}
+
+/* Until its limit is reached, for poll(). */
+static int left_ms(const struct sv_xl_watch *watch)
+{
+	int64_t left;
+
+	if (!watch->since_ms || !watch->limit_ms || watch->cut)
+		return -1;
+	left = (int64_t)(watch->since_ms + watch->limit_ms) - (int64_t)sv_xl_now_ms();
+	return left > 0 ? left : 0;
 }
 
 static void *run(void *arg)
 {
-	struct timespec tick = { .tv_nsec = LOOK_NS };
 	struct sv_xl_watch *watch = arg;
+	struct pollfd p[] = { { .fd = watch->stop, .events = POLLIN },
+			      { .fd = xs_fileno(watch->xs), .events = POLLIN } };
 
-	while (!watch->stop) {
-		look(watch);
-		nanosleep(&tick, NULL);
+	for (;;) {
+		int n = poll(p, 2, left_ms(watch));
+
+		if (n < 0 && errno != EINTR)
+			return NULL;
+		if (n > 0 && p[0].revents)
+			return NULL;
+		if (n == 0) {
+			watch->cut = true;
+			kill_children();
+		} else if (n > 0) {
+			read_watches(watch->xs);
+			look(watch);
+		}
 	}
-	return NULL;
 }
 
-struct sv_xl_watch *sv_xl_watch_start(struct sv_xl *xl, uint32_t domid, uint32_t limit_ms)
+static void release(struct sv_xl_watch *watch)
+{
+	if (watch->xs)
+		xs_close(watch->xs);
+	if (watch->ctx)
+		libxl_ctx_free(watch->ctx);
+	if (watch->stop >= 0)
+		close(watch->stop);
+	free(watch);
+}
+
+struct sv_xl_watch *sv_xl_watch_start(uint32_t domid, uint32_t limit_ms)
 {
 	struct sv_xl_watch *watch = calloc(1, sizeof(*watch));
 
-	(void)xl;
 	if (!watch)
 		return NULL;
 	watch->domid = domid;
 	watch->limit_ms = limit_ms;
-	if (libxl_ctx_alloc(&watch->ctx, LIBXL_VERSION, 0, NULL)) {
-		free(watch);
-		return NULL;
-	}
-	if (pthread_create(&watch->thread, NULL, run, watch)) {
-		libxl_ctx_free(watch->ctx);
-		free(watch);
-		return NULL;
-	}
-	return watch;
+	watch->stop = eventfd(0, EFD_CLOEXEC);
+	watch->xs = xs_open(0);
+	/* A domain that is suspended is told of like one that has ended. */
+	if (watch->stop >= 0 && watch->xs && xs_watch(watch->xs, "@releaseDomain", "pause") &&
+	    !libxl_ctx_alloc(&watch->ctx, LIBXL_VERSION, 0, NULL) &&
+	    !pthread_create(&watch->thread, NULL, run, watch))
+		return watch;
+	release(watch);
+	return NULL;
 }
 
 uint64_t sv_xl_watch_stop(struct sv_xl_watch *watch, bool *cut)
 {
 	uint64_t since;
 
-	watch->stop = true;
+	eventfd_write(watch->stop, 1);
 	pthread_join(watch->thread, NULL);
 	since = watch->since_ms;
 	*cut = watch->cut;
-	libxl_ctx_free(watch->ctx);
-	free(watch);
+	release(watch);
 	return since;
 }

@@ -75,7 +75,7 @@ int sv_xl_recover(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct s
 /* ---- pause.c: how long a domain stands still ---- */
 struct sv_xl_watch;
 /* Kills the saving when the domain has been suspended for limit_ms (0: never). */
-struct sv_xl_watch *sv_xl_watch_start(struct sv_xl *xl, uint32_t domid, uint32_t limit_ms);
+struct sv_xl_watch *sv_xl_watch_start(uint32_t domid, uint32_t limit_ms);
 /* *cut: it was over its limit. Returns since when it was suspended (CLOCK_MONOTONIC), 0 = never. */
 uint64_t sv_xl_watch_stop(struct sv_xl_watch *watch, bool *cut);
 uint64_t sv_xl_now_ms(void);
