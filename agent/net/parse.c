@@ -160,10 +160,8 @@ static void load_port(struct sv_load *l, const struct sv_path *at, size_t host, 
 		port->role = SV_ROLE_TRUNK;
 	else if (role && !strcmp(role, "edge"))
 		port->role = SV_ROLE_EDGE;
-	else if (role && !strcmp(role, "mirror"))
-		port->role = SV_ROLE_EDGE, port->mirror = true;
 	else
-		sv_load_bad(l, SV_PATH(at, "role"), "must be \"trunk\", \"edge\" or \"mirror\"");
+		sv_load_bad(l, SV_PATH(at, "role"), "must be \"trunk\" or \"edge\"");
 }
 
 static void load_host(struct sv_load *l, const struct sv_path *at, const cJSON *json)
