@@ -12,6 +12,7 @@
 /* A longer gap is loss as well, if the time that went by fits its packets within this factor. */
 #define GAP_FIT 2
 #define JITTER_GAIN (1.0 / 16) /* RFC 3550 A.8 */
+#define EARLIER_MS 0.001 /* less is rounding */
 
 void sv_voice_stream_init(struct sv_voice_stream *stream, const struct sv_voice_profile *profile)
 {
@@ -108,15 +109,14 @@ static double elapsed_ms(const struct sv_voice_stream *stream, const struct sv_r
 }
 
 /*
- * Which packets count in mean and maximum of the jitter: the ones whose timestamps do not go back,
- * without those that begin a talkspurt or have to do with comfort noise. RFC 3550 defines neither
- * mean nor maximum; this is what Wireshark's stream analysis counts.
+ * Which packets count in mean and maximum of the jitter: all but those that begin a talkspurt or
+ * have to do with comfort noise. RFC 3550 defines neither mean nor maximum; this is what
+ * Wireshark's stream analysis counts.
  */
 static bool jitter_counts(const struct sv_voice_stream *stream, const struct sv_rtp *rtp)
 {
 	return !rtp->marker && !stream->prev_noise &&
-	       !stream->profile->payload[rtp->pt].comfort_noise &&
-	       (int32_t)(rtp->ts - stream->high_ts) >= 0;
+	       !stream->profile->payload[rtp->pt].comfort_noise;
 }
 
 static void vote_step(struct sv_voice_stream *stream, const struct sv_voice_slot *slot,
@@ -155,45 +155,47 @@ static void judge(struct sv_voice_stream *stream, struct sv_voice_slot *slot, do
 	slot->buffer_ms = stream->buffer.delay_ms;
 }
 
-/* RFC 3550 A.8: from every packet to the next that comes, copies too. */
-static double move_jitter(struct sv_voice_stream *stream, const struct sv_rtp *rtp, int64_t at_ns)
+/*
+ * RFC 3550 A.8, from every packet to the next that comes, copies too. As in Wireshark, what is
+ * older than the first packet has no part in it.
+ */
+static void move_jitter(struct sv_voice_stream *stream, struct sv_voice_slot *slot,
+			const struct sv_rtp *rtp, int64_t at_ns, double step_ms)
 {
-	double step_ms = elapsed_ms(stream, rtp);
 	double difference_ms = fabs((at_ns - stream->prev_ns) / 1e6 - step_ms);
 
 	stream->jitter_ms += (difference_ms - stream->jitter_ms) * JITTER_GAIN;
-	return step_ms;
+	if (!slot->copies || stream->jitter_ms > slot->jitter_ms)
+		slot->jitter_ms = stream->jitter_ms;
+	if (jitter_counts(stream, rtp))
+		slot->flags |= SV_VOICE_JITTER;
 }
 
 static void time_packet(struct sv_voice_stream *stream, struct sv_voice_slot *slot,
 			const struct sv_rtp *rtp, int64_t at_ns)
 {
-	bool copy = slot->copies;
-	double step_ms = 0;
+	double step_ms = 0, media_ms = 0;
 
 	if (!stream->profile->payload[rtp->pt].clock)
 		return;
 	if (!stream->begun) {
 		stream->begun = true;
 		stream->origin_ns = at_ns;
-		stream->prev_media_ms = 0;
-		stream->high_ts = rtp->ts;
 	} else {
-		step_ms = move_jitter(stream, rtp, at_ns);
-		if (jitter_counts(stream, rtp))
-			slot->flags |= SV_VOICE_JITTER;
-		if (!copy)
+		step_ms = elapsed_ms(stream, rtp);
+		media_ms = stream->prev_media_ms + step_ms;
+		if (media_ms > -EARLIER_MS)
+			move_jitter(stream, slot, rtp, at_ns, step_ms);
+		if (!slot->copies)
 			vote_step(stream, slot, step_ms);
 	}
-	if (!copy || stream->jitter_ms > slot->jitter_ms)
-		slot->jitter_ms = stream->jitter_ms;
-	if (!copy)
-		judge(stream, slot, stream->prev_media_ms + step_ms);
-	if ((int32_t)(rtp->ts - stream->high_ts) > 0)
-		stream->high_ts = rtp->ts;
+	if (!slot->copies)
+		judge(stream, slot, media_ms);
+	if (media_ms <= -EARLIER_MS)
+		return;
 	stream->prev_ns = at_ns;
 	stream->prev_ts = rtp->ts;
-	stream->prev_media_ms += step_ms;
+	stream->prev_media_ms = media_ms;
 	stream->prev_noise = slot->flags & SV_VOICE_NOISE;
 }
 

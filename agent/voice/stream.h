@@ -58,13 +58,12 @@ struct sv_voice_stream {
 	uint32_t strays; /* packets that belong nowhere: single ones of such a jump */
 	uint32_t types[SV_VOICE_PAYLOADS]; /* packets by payload type */
 
-	/* the last packet that came with a known clock, in order of arrival */
+	/* the last packet that came with a known clock and was no older than the first */
 	int64_t prev_ns, seen_ns; /* its arrival; that of any packet */
 	uint32_t prev_ts;
 	double prev_media_ms; /* media time since the beginning */
 	double jitter_ms;
 	int64_t origin_ns;
-	uint32_t high_ts; /* highest timestamp yet */
 	bool begun, prev_noise;
 	struct sv_voice_buffer buffer;
 

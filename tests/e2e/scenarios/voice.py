@@ -10,8 +10,9 @@ import subprocess
 import time
 
 from lib import capture
+from lib.account import session_counters
 from lib.one import One
-from lib.shell import Fail, binary, need, run
+from lib.shell import Fail, binary, need, note, run
 from lib.tap import scenario
 from lib.traffic import csum, mac_bytes
 from scenarios.voice_emodel import opinion, rating, word
@@ -195,26 +196,38 @@ def voice_of(path, *more):
     return json.loads(done.stdout)
 
 
-@scenario("voice: ten recordings, impaired in known ways, as tshark sees them", One)
-def recordings(topo):
-    host, calls = topo.hosts[0], impaired()
-    folder = topo.folders["base"]
-    whole = f"{folder}/voice.pcapng"
-    for name in ("va", "vb"):
-        host.svnet("monitor", "start", name, "--of", "A", "--to", "ring", "--at", "exit",
-                   "--direction", "out", "--filter", f"udp dst portrange {PORT}-{PORT + 99}")
-    with capture.Capture(host, "va", whole) as recording, Listener(host, "vb") as listener:
+def record(topo, calls, path):
+    """Plays the calls while one session is captured and another listened to; what that said."""
+    host = topo.hosts[0]
+    with capture.Capture(host, "va", path) as recording, Listener(host, "vb") as listener:
         play(topo, calls)
         said = recording.stop()
         live = streams(json.loads(listener.stop()))
     need(said["lost"] == 0, f"the recording lost {said['lost']}")
-    ours, theirs, numbers = streams(voice_of(whole)), wireshark(whole), sequences(whole)
+    return live
+
+
+@scenario("voice: ten recordings, impaired in known ways, as tshark sees them", One)
+def recordings(topo):
+    host, calls = topo.hosts[0], impaired()
+    for name in ("va", "vb"):
+        host.svnet("monitor", "start", name, "--of", "A", "--to", "ring", "--at", "exit",
+                   "--direction", "out", "--filter", f"udp dst portrange {PORT}-{PORT + 99}")
+    for attempt in range(3):
+        path = f"{topo.folders['base']}/voice{attempt}.pcapng"
+        live, theirs = record(topo, calls, path), wireshark(path)
+        # Copies are shed when the machine is short of CPU. Whether all are there, tshark says.
+        if all(call.ssrc in theirs and theirs[call.ssrc]["packets"] == len(call.plan) for call in calls):
+            break
+        note(f"not all of the calls was recorded: va {session_counters(host, 'va')}")
+    ours, numbers = streams(voice_of(path)), sequences(path)
     for found in (live, ours, theirs, numbers):
         need(len(found) == len(calls), f"{len(found)} streams of {len(calls)}")
     for call in calls:
         check_recording(call, ours[call.ssrc], theirs[call.ssrc], numbers[call.ssrc])
         for name in SUM:
-            need(ours[call.ssrc][name] == live[call.ssrc][name], f"{call.name}: live it was another")
+            need(ours[call.ssrc][name] == live[call.ssrc][name],
+                 f"{call.name}: live {name} {live[call.ssrc][name]}, not {ours[call.ssrc][name]}")
     return "maximum jitter " + " ".join(f"{theirs[call.ssrc]['jitter']:.1f}" for call in calls) + " ms"
 
 
@@ -231,6 +244,50 @@ def check_recording(call, ours, theirs, numbers):
     need(abs(theirs["jitter"] - ours["jitter_max_ms"]) < 0.00051,
          f"{call.name}: jitter {ours['jitter_max_ms']}, tshark says {theirs['jitter']}")
     check_impaired(call, ours)
+
+
+def at_random(number):
+    """A short call whose packets are late, lost and repeated at random: [milliseconds, number] as they come."""
+    dice = random.Random(number)
+    plan = []
+    for i in range(60):
+        ms, fate = i * STEP_MS + dice.uniform(0, 4), dice.random()
+        if 0.05 <= fate < 0.1:
+            continue
+        if fate < 0.05:
+            ms += dice.uniform(0, 100)
+        elif fate < 0.15:
+            plan.append([ms + dice.uniform(0, 50), i])
+        plan.append([ms, i])
+    return sorted(plan)
+
+
+@scenario("voice: streams impaired at random, as tshark sees them", One, ("xdp",))
+def random_streams(topo):
+    calls = [Call("at random", i, random.Random(i).randrange(65536 - 60)) for i in range(150)]
+    head, path = header(topo), f"{topo.folders['base']}/random.pcap"
+    frames = []
+    for i, call in enumerate(calls):
+        call.plan = at_random(i)
+        frames += [[ms + i / 7, frame] for ms, frame in call.schedule(head)]
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1))
+        for ms, frame in sorted(frames):
+            data = bytes.fromhex(frame)
+            f.write(struct.pack("<IIII", 1700000000, round(ms * 1e6), len(data), len(data)) + data)
+    ours, theirs = streams(voice_of(path)), wireshark(path)
+    need(len(ours) == len(theirs) == len(calls), f"{len(ours)}, {len(theirs)} of {len(calls)} streams")
+    for call in calls:
+        got, want, truth = ours[call.ssrc], theirs[call.ssrc], call.truth()
+        need({name: got[name] for name in SUM} == truth, f"{call.ssrc:x}: {truth}")
+        # tshark's numbers end with the packet that came last, ours with the highest.
+        behind = max(i for _, i in call.plan) - call.plan[-1][1]
+        ahead = call.plan[0][1] - min(i for _, i in call.plan)
+        need(want["lost"] == got["lost_rfc3550"] - behind - ahead,
+             f"{call.ssrc:x}: lost {got['lost_rfc3550']}, tshark says {want['lost']}")
+        need(abs(want["jitter"] - got["jitter_max_ms"]) < 0.00051,
+             f"{call.ssrc:x}: jitter {got['jitter_max_ms']}, tshark says {want['jitter']}")
+    return f"{sum(len(call.plan) for call in calls)} packets"
 
 
 def check_rating(name, ours, ie=0, bpl=4.3):
