@@ -170,6 +170,7 @@ struct sv_vnode_driver *sv_agent_driver(struct agent *agent, const char *name, s
 static int open_plane(struct agent *agent, struct sv_err *err)
 {
 	struct sv_plane *pinned = NULL;
+	struct sv_cpu_info cpu;
 	bool fresh;
 	int rc;
 
@@ -185,10 +186,15 @@ static int open_plane(struct agent *agent, struct sv_err *err)
 	}
 	sv_plane_close(pinned);
 	rc = sv_plane_open(&agent->plane, agent->pin_dir, &fresh, err);
-	if (!rc)
-		sv_log_info("host %s: %s data plane at %s", agent->opt.host,
-			    fresh ? "new" : "adopted the running", agent->pin_dir);
-	return rc;
+	if (rc)
+		return rc;
+	sv_log_info("host %s: %s data plane at %s", agent->opt.host,
+		    fresh ? "new" : "adopted the running", agent->pin_dir);
+	if (!sv_cpu_get(agent->plane, &cpu, NULL) && !cpu.watched)
+		sv_log_info(
+			"this kernel does not let us see its receive polls (tracepoint napi_poll): "
+			"copies are not shed when a CPU is busy");
+	return 0;
 }
 
 /* ---- the loop ---- */

@@ -129,6 +129,7 @@ cJSON *sv_status_counter(const struct sv_counter *counter);
 /* What a session's copies go to, as --to takes it; the caller's. */
 char *sv_status_target(const struct agent *agent, const char *session);
 /* Of this host alone; and all of the network, with what this host knows of them. */
+cJSON *sv_status_copies(struct agent *agent);
 cJSON *sv_status_sessions(struct agent *agent);
 cJSON *sv_status_monitors(struct agent *agent);
 

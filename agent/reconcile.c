@@ -58,7 +58,7 @@ static int compile(struct agent *agent, struct sv_host_state *desired, const str
 
 	if (rc != -ENOENT)
 		return rc;
-	*desired = (struct sv_host_state){ .names = &agent->names };
+	*desired = (struct sv_host_state){ .names = &agent->names, .when_busy = SV_SHARE_DEFAULT };
 	return 0;
 }
 
@@ -116,7 +116,9 @@ static int attempt(struct agent *agent, struct sv_trouble *trouble, struct sv_er
 		return rc;
 	sv_gate_arm_early(agent);
 	sv_trouble_leave_out(trouble, &agent->desired);
-	rc = sv_gate_set_tiers(agent, &agent->desired);
+	/* A word that nothing else depends on: it needs no plan. */
+	rc = sv_share_set(agent->plane, agent->desired.when_busy, err);
+	rc = rc ?: sv_gate_set_tiers(agent, &agent->desired);
 	if (!rc)
 		rc = make_plan(agent, &plan, &agent->desired, &actual, err);
 	if (!rc)
@@ -185,7 +187,8 @@ static __u64 ports_now(const struct agent *agent)
 		struct sv_link_info info = { 0 };
 
 		sv_link_get(agent->link, device, &info, NULL);
-		hash = (hash ^ (info.ifindex << 1 | info.up)) * 1099511628211ULL;
+		hash = (hash ^ (info.ifindex << 2 | info.carrier << 1 | info.up)) *
+		       1099511628211ULL;
 	}
 	return hash;
 }

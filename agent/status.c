@@ -301,6 +301,7 @@ cJSON *sv_status(struct agent *agent, struct sv_err *err)
 	if (rc)
 		return NULL;
 	add_unattached(agent, status);
+	cJSON_AddItemToObject(status, "copies", sv_status_copies(agent));
 	cJSON_AddItemToObject(status, "sessions", sv_status_sessions(agent));
 	cJSON_AddItemToObject(status, "groups", sv_status_groups(agent, NULL));
 	cJSON_AddItemToObject(status, "vnodes", sv_status_vnodes(agent));

@@ -66,6 +66,20 @@ static cJSON *session_json(struct agent *agent, const struct sv_host_session *se
 	return item;
 }
 
+/* What selection may take of a CPU, and whether one is busy. */
+cJSON *sv_status_copies(struct agent *agent)
+{
+	cJSON *item = cJSON_CreateObject();
+	struct sv_cpu_info cpu = { 0 };
+
+	sv_cpu_get(agent->plane, &cpu, NULL);
+	cJSON_AddNumberToObject(item, "when_busy", cpu.share);
+	cJSON_AddBoolToObject(item, "watched", cpu.watched);
+	cJSON_AddNumberToObject(item, "busy", cpu.busy);
+	cJSON_AddNumberToObject(item, "times", cpu.times);
+	return item;
+}
+
 cJSON *sv_status_sessions(struct agent *agent)
 {
 	cJSON *list = cJSON_CreateArray();

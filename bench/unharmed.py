@@ -64,6 +64,7 @@ class Host(Svnet):
     """svnet with everything of the host on one CPU: interrupts, VNode, monitors and their load."""
 
     monitors = ("m0", "h0", "t0")
+    share = 5  # as the agent has it where nobody says otherwise
 
     def configure(self):
         super().configure()
@@ -296,7 +297,7 @@ def sum_sessions(tally):
         for total, counters in zip(sums, out["sessions"]):
             for name, n in counters.items():
                 total[name] = total.get(name, 0) + n
-    if not all(s.get("matched") for s in sums) or not sums[RING - 1].get("shed-ring"):
+    if not all(s.get("matched") for s in sums):
         sys.exit(f"bench: the sessions did not do what they were to do: {sums}")
     return sums
 

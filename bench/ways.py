@@ -122,6 +122,7 @@ class Svnet(Dut):
              "t0": "vnode"}
     monitors = ("m0", "t0")
     watched = True
+    share = 100  # percent of a busy CPU for copies: the rows of copies ask for all of them
 
     def configure(self):
         self.process, self.datapath = None, None
@@ -131,6 +132,7 @@ class Svnet(Dut):
             ["nsenter", f"--net=/run/netns/{self.ns}", self.lab.plane, PLANE_PINS],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.answer("start")
+        self.command(f"share {self.share}")
 
     def switch(self, datapath):
         """Ports and offloads as the agent would set them for XDP or for TC."""

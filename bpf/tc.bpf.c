@@ -113,8 +113,8 @@ static __always_inline int sv_tc_ingress(struct __sk_buff *skb, int role)
 		return sv_tc_drop(&p, SV_REASON_HAIRPIN);
 	question = p.way.reason && p.a->flags & SV_ATTACH_GATED && sv_neigh_may(p.f.proto) &&
 		   sv_tc_asks(skb, p.f.l3, p.f.proto, p.a->edge);
-	matched = sv_select_all(p.a);
-	if (p.a->flags & SV_ATTACH_FILTER) {
+	matched = sv_shed(p.a, &p.w) ? 0 : sv_select_all(p.a);
+	if (matched && p.a->flags & SV_ATTACH_FILTER) {
 		sv_tc_filter(skb, &p, question);
 		matched = 0;
 	}

@@ -94,8 +94,8 @@ static __always_inline int sv_xdp_ingress(struct xdp_md *ctx, int role)
 	sv_pass_count(&p, SV_REASON_RECEIVED);
 	if (unlikely(p.way.member == SV_SWITCH_HAIRPIN))
 		return sv_xdp_drop(&p, SV_REASON_HAIRPIN);
-	matched = sv_select_all(p.a);
-	if (unlikely(p.a->flags & SV_ATTACH_FILTER)) {
+	matched = sv_shed(p.a, &p.w) ? 0 : sv_select_all(p.a);
+	if (unlikely(matched && p.a->flags & SV_ATTACH_FILTER)) {
 		sv_xdp_filter(ctx, &p);
 		matched = 0;
 	}

@@ -34,6 +34,8 @@
 	X(DCOUNT, sv_dcount)                                                                       \
 	X(EVENT, sv_event)                                                                         \
 	X(EVENT_LOST, sv_event_lost)                                                               \
+	X(CPU, sv_cpu)                                                                             \
+	X(SHARE, sv_share)                                                                         \
 	X(NEIGH, sv_neigh)                                                                         \
 	X(FDB, sv_fdb)                                                                             \
 	X(SCHEMA, sv_schema)
@@ -48,6 +50,7 @@ struct sv_tracer {
 	char name[64]; /* of the program, and of the pins */
 	char tracepoint[64];
 	bool typed; /* tp_btf: the program knows its tracepoint */
+	bool spare; /* the plane goes on without it */
 	int fd;
 };
 

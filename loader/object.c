@@ -8,6 +8,7 @@
 
 #include "bpf/devmap.skel.h"
 #include "bpf/encap.skel.h"
+#include "bpf/poll.skel.h"
 #include "bpf/tc.skel.h"
 #include "bpf/trace.skel.h"
 #include "bpf/xdp.skel.h"
@@ -17,6 +18,7 @@ struct object {
 	const char *name;
 	const void *(*bytes)(size_t *size);
 	bool extended; /* its programs are extensions where there is a dispatcher */
+	bool spare; /* a kernel that refuses it forwards all the same */
 	void (*tune)(struct bpf_object *obj); /* before loading */
 	int (*keep)(struct sv_plane *plane, struct bpf_object *obj, struct sv_err *err);
 };
@@ -162,6 +164,7 @@ static int keep_trace(struct sv_plane *plane, struct bpf_object *obj, struct sv_
 		snprintf(trace->name, sizeof(trace->name), "%s", bpf_program__name(prog));
 		snprintf(trace->tracepoint, sizeof(trace->tracepoint), "%s", slash + 1);
 		trace->typed = bpf_program__type(prog) == BPF_PROG_TYPE_TRACING;
+		trace->spare = !strcmp(trace->tracepoint, "napi_poll");
 		rc = keep_prog(&trace->fd, obj, trace->name, err);
 		if (rc)
 			return rc;
@@ -183,9 +186,12 @@ static void tune_trace(struct bpf_object *obj)
 	if (rodata)
 		bpf_map__set_initial_value(rodata, &inum, sizeof(inum));
 }
-_Static_assert(sizeof(*((struct sv_trace *)0)->rodata) == sizeof(__u32) &&
-		       sizeof(((struct sv_trace *)0)->rodata->sv_netns_inum) == sizeof(__u32),
-	       "the trace object has one constant");
+#define ONE_CONSTANT(skel)                                                                         \
+	_Static_assert(sizeof(*((struct skel *)0)->rodata) == sizeof(__u32) &&                     \
+			       sizeof(((struct skel *)0)->rodata->sv_netns_inum) == sizeof(__u32), \
+		       "the object has one constant")
+ONE_CONSTANT(sv_trace);
+ONE_CONSTANT(sv_poll);
 
 /*
  * A program array takes, and serves, only programs that were loaded alike. libxdp loads our entries
@@ -233,11 +239,12 @@ static int load(struct sv_plane *plane, const struct object *object, struct sv_e
 }
 
 static const struct object objects[] = {
-	{ "sv_devmap", sv_devmap__elf_bytes, false, NULL, keep_slots },
-	{ "sv_xdp", sv_xdp__elf_bytes, true, NULL, keep_slots },
-	{ "sv_tc", sv_tc__elf_bytes, false, NULL, keep_slots },
-	{ "sv_encap", sv_encap__elf_bytes, false, NULL, keep_slots },
-	{ "sv_trace", sv_trace__elf_bytes, false, tune_trace, keep_trace },
+	{ "sv_devmap", sv_devmap__elf_bytes, .keep = keep_slots },
+	{ "sv_xdp", sv_xdp__elf_bytes, .extended = true, .keep = keep_slots },
+	{ "sv_tc", sv_tc__elf_bytes, .keep = keep_slots },
+	{ "sv_encap", sv_encap__elf_bytes, .keep = keep_slots },
+	{ "sv_trace", sv_trace__elf_bytes, .tune = tune_trace, .keep = keep_trace },
+	{ "sv_poll", sv_poll__elf_bytes, .spare = true, .tune = tune_trace, .keep = keep_trace },
 };
 
 __u64 sv_object_build(void)
@@ -273,8 +280,8 @@ int sv_object_load_all(struct sv_plane *plane, struct sv_err *err)
 
 	sv_log_start();
 	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
-		rc = load(plane, &objects[i], err);
-		if (rc)
+		rc = load(plane, &objects[i], objects[i].spare ? NULL : err);
+		if (rc && !objects[i].spare)
 			return rc;
 	}
 	for (int i = 0; i < SV_MAP__COUNT; i++) {

@@ -163,11 +163,11 @@ static int make_folders(const struct sv_plane *plane, struct sv_err *err)
 
 /* ---- making one ---------------------------------------------------------------------------- */
 
-static int pin_maps(struct sv_plane *plane, struct sv_err *err)
+static int pin_maps(struct sv_plane *plane, bool fresh, struct sv_err *err)
 {
 	__u32 key = 0, schema = SV_SCHEMA;
 	char path[PATH_MAX];
-	int rc = 0;
+	int rc = fresh ? sv_share_set(plane, SV_SHARE_DEFAULT, err) : 0;
 
 	for (int i = 0; i < SV_MAP__COUNT && !rc; i++) {
 		rc = map_path(path, plane, i, err);
@@ -263,7 +263,7 @@ static int put_trace(struct sv_plane *plane, const struct sv_tracer *trace, stru
 	if (rc)
 		return rc;
 	link = bpf_raw_tracepoint_open(trace->typed ? NULL : trace->tracepoint, trace->fd);
-	if (link < 0 && errno == ENOENT && optional(trace->tracepoint))
+	if (link < 0 && (trace->spare || (errno == ENOENT && optional(trace->tracepoint))))
 		return 0;
 	if (link < 0)
 		return sv_err_set(
@@ -373,7 +373,7 @@ static int fill(struct sv_plane *plane, bool *fresh, struct sv_err *err)
 		return explain(err, rc);
 	plane->programs = true;
 	*fresh = pinned == PINNED_NONE;
-	rc = pin_maps(plane, err);
+	rc = pin_maps(plane, *fresh, err);
 	rc = rc ?: put_all(plane, err);
 	if (rc && *fresh)
 		sv_pin_remove(plane->pin, NULL);

@@ -8,6 +8,7 @@
 #include "err.h"
 #include "maps/attach.h"
 #include "maps/count.h"
+#include "maps/cpu.h"
 #include "maps/event.h"
 #include "maps/export.h"
 #include "maps/fanout.h"
@@ -155,6 +156,19 @@ __u64 sv_gate_now_us(void);
 /* Forgets what was learned at an edge (attachment id) or on a segment. */
 int sv_neigh_flush(struct sv_plane *plane, __u32 edge, struct sv_err *err);
 int sv_fdb_flush(struct sv_plane *plane, __u32 segment, struct sv_err *err);
+
+/*
+ * Percent of a busy CPU's time that selection may have (maps/cpu.h); SV_SHARE_ALL: as much as it
+ * takes. A new plane has SV_SHARE_DEFAULT.
+ */
+int sv_share_set(struct sv_plane *plane, __u32 percent, struct sv_err *err);
+struct sv_cpu_info {
+	bool watched; /* the kernel tells us of its polls; else no CPU is ever busy */
+	__u32 share; /* percent */
+	__u32 busy; /* CPUs that are, or were when they last received a frame */
+	__u64 times; /* how often one became so */
+};
+int sv_cpu_get(struct sv_plane *plane, struct sv_cpu_info *info, struct sv_err *err);
 
 /* Counters, summed over CPUs. */
 int sv_count_get(struct sv_plane *plane, __u32 attach, struct sv_count *count, struct sv_err *err);

@@ -33,7 +33,9 @@
 enum sv_reason { SV_REASONS(SV_REASON_ENUM) SV_REASON__COUNT };
 
 /*
- * The same for a session: matched = copied + every kind of shed.
+ * The same for a session: matched = copied + every kind of shed. Frames that came by where the
+ * session looks while their CPU was busy are UNOFFERED: no filter ran, so nobody knows whether they
+ * would have matched.
  */
 #define SV_SHEDS(X)                                                                                \
 	X(MATCHED, IN, "matched", "frames that the session selected")                              \
@@ -45,7 +47,8 @@ enum sv_reason { SV_REASONS(SV_REASON_ENUM) SV_REASON__COUNT };
 	X(SHED_SAMPLE, DROP, "shed-sample", "not in the sample")                                   \
 	X(SHED_BUDGET, DROP, "shed-budget", "over the session's budget")                           \
 	X(SHED_RING, DROP, "shed-ring", "the ring was full: its reader is slow or there is none")  \
-	X(SHED_NO_RING, DROP, "shed-no-ring", "the ring is not there")
+	X(SHED_NO_RING, DROP, "shed-no-ring", "the ring is not there")                             \
+	X(UNOFFERED, SIDE, "unoffered", "frames it was not asked about: the CPU was busy")
 
 #define SV_SHED_ENUM(id, kind, name, text) SV_SCOUNT_##id,
 enum sv_scount_reason { SV_SHEDS(SV_SHED_ENUM) SV_SCOUNT__COUNT };

@@ -9,7 +9,7 @@
  * every change of a struct, a size or a meaning in maps/. A plane with another number is left
  * alone.
  */
-#define SV_SCHEMA 2
+#define SV_SCHEMA 3
 
 #define SV_ATTACH_MAX 8192 /* attachments of a host, the catch-all row 0 included */
 #define SV_FANOUT_MAX 65536 /* fan-outs of a host, numbered as attach.h says */

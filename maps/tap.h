@@ -35,6 +35,15 @@ enum sv_tap_verdict {
 	SV_TAP_HELD = 3, /* silenced: the gate holds */
 };
 
+/*
+ * A record's time is when its frame was offered, or a little earlier: up to SV_TAP_SHARED frames
+ * one behind the other in one receive poll (NAPI) of a CPU have the time of the first. That is as
+ * much too early as the frames before it took, a few microseconds; less than the frames of one poll
+ * have waited for it. Frames that come otherwise (from a tap device) have their own, but for those
+ * within a tick (4 ms at 250 Hz) after a poll on that CPU. Times in a ring never go back.
+ */
+#define SV_TAP_SHARED 8
+
 struct sv_tap_rec {
 	__u64 at_ns; /* CLOCK_BOOTTIME */
 	__u32 attach; /* sv_attach.id; with `session` the key of sv_point */

@@ -164,6 +164,16 @@ static void print_vnodes(const cJSON *vnodes)
 	sv_table_print(&table);
 }
 
+static void print_copies(const cJSON *copies)
+{
+	if (!sv_obj_true(copies, "watched"))
+		printf("copies: this kernel does not tell when a CPU is busy\n");
+	else if (num(copies, "times"))
+		printf("copies: at most %.0f %% of a busy CPU; %.0f are busy, and became so %.0f "
+		       "times\n",
+		       num(copies, "when_busy"), num(copies, "busy"), num(copies, "times"));
+}
+
 void sv_print_status(const cJSON *result)
 {
 	static const struct {
@@ -180,6 +190,7 @@ void sv_print_status(const cJSON *result)
 	       num(result, "store_revision"));
 	cJSON_ArrayForEach (error, sv_obj_get(result, "errors"))
 		printf("error: %s\n", cJSON_GetStringValue(error));
+	print_copies(sv_obj_get(result, "copies"));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		const cJSON *items = sv_obj_get(result, parts[i].member);
 
@@ -329,7 +340,7 @@ void sv_print_monitors(const cJSON *result)
 	const cJSON *item;
 
 	HEADER(&table, "SESSION", "OF", "DIRECTION", "AT", "FILTER", "LIMITS", "TO", "UP",
-	       "MATCHED", "COPIED", "SHED");
+	       "UNOFFERED", "MATCHED", "COPIED", "SHED");
 	cJSON_ArrayForEach (item, sv_obj_get(result, "sessions")) {
 		const cJSON *counters = sv_obj_get(item, "counters");
 
@@ -342,6 +353,7 @@ void sv_print_monitors(const cJSON *result)
 		add_limits(&table, item);
 		sv_table_add(&table, "%s", str(item, "target"));
 		sv_table_add(&table, "%s", sv_obj_true(item, "here") ? yes(item, "up") : "-");
+		add_packets(&table, counters, "unoffered");
 		add_packets(&table, counters, "matched");
 		add_packets(&table, counters, "copied");
 		format_sheds(counters, text, sizeof(text));

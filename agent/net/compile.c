@@ -347,6 +347,7 @@ int sv_host_compile(struct sv_host_state *out, struct sv_names *names, const str
 
 	if (c.host < 0)
 		return sv_err_set(err, -ENOENT, "the network has no host %s", host);
+	state.when_busy = net->host[c.host].when_busy;
 	rc = compile_all(&c);
 	sv_compile_fini(&c);
 	if (!rc) {

@@ -93,6 +93,7 @@ struct sv_host_group {
 
 struct sv_host_state {
 	struct sv_names *names; /* shared, not owned */
+	uint32_t when_busy; /* percent of a busy CPU's time for selection */
 	size_t n_port, n_vnode, n_attach, n_session, n_export, n_group;
 	struct sv_host_port *port;
 	struct sv_host_vnode *vnode;

@@ -5,6 +5,7 @@
 #include "agent/vnode/vnode.h"
 #include "doc.h"
 #include "maps/attach.h"
+#include "maps/cpu.h"
 
 /*
  * The network as a whole, with shadows and monitoring VNets spelt out: what a document means. Pure
@@ -31,6 +32,7 @@ struct sv_net_port {
 
 struct sv_net_host {
 	char name[SV_NAME];
+	uint32_t when_busy; /* percent of a busy CPU's time for selection, 0 … 100 */
 	size_t n_port;
 	struct sv_net_port *port;
 };

@@ -164,9 +164,20 @@ static void load_port(struct sv_load *l, const struct sv_path *at, size_t host, 
 		sv_load_bad(l, SV_PATH(at, "role"), "must be \"trunk\" or \"edge\"");
 }
 
+static uint32_t load_when_busy(struct sv_load *l, const struct sv_path *at, const cJSON *json)
+{
+	static const char *const known[] = { "when_busy", NULL };
+	const cJSON *copies = sv_json_get(json, "copies");
+	const struct sv_path *below = SV_PATH(at, "copies");
+
+	if (!copies || !sv_load_members(l, below, copies, known))
+		return SV_SHARE_DEFAULT;
+	return sv_load_int(l, below, copies, "when_busy", SV_SHARE_DEFAULT, 0, SV_SHARE_ALL);
+}
+
 static void load_host(struct sv_load *l, const struct sv_path *at, const cJSON *json)
 {
-	static const char *const known[] = { "ports", NULL };
+	static const char *const known[] = { "ports", "copies", NULL };
 	const cJSON *ports = sv_json_get(json, "ports"), *port;
 	const struct sv_path *below = SV_PATH(at, "ports");
 	struct sv_net_host *host;
@@ -180,6 +191,7 @@ static void load_host(struct sv_load *l, const struct sv_path *at, const cJSON *
 		return;
 	}
 	strcpy(host->name, json->string);
+	host->when_busy = load_when_busy(l, at, json);
 	if (!ports || !sv_load_members(l, below, ports, NULL))
 		return;
 	cJSON_ArrayForEach (port, ports)

@@ -4,6 +4,7 @@
 
 /* Which of the sessions that match get a copy. Include hook_xdp.h or hook_tc.h before. */
 #include "flow.h"
+#include "shed.h"
 #include "spend.h"
 #include "tap.h"
 
@@ -93,6 +94,8 @@ static __always_inline void sv_pick_count(__u32 number, __u32 fate, const struct
  * checks these functions once, and not for every path that leads to them. */
 __noinline int sv_pick_run(SV_CTX *ctx, const struct sv_attach *a, struct sv_offer *o)
 {
+	__u32 copies = 0, records = 0;
+
 	if (!a || !o)
 		return 0;
 	for (__u32 bit = 0; bit < SV_SESSION_BITS; bit++) {
@@ -107,11 +110,14 @@ __noinline int sv_pick_run(SV_CTX *ctx, const struct sv_attach *a, struct sv_off
 		if (!s)
 			continue;
 		fate = sv_pick_fate(ctx, s, number, ring, o);
+		records += ring && fate == SV_SCOUNT_COPIED;
+		copies += !ring && fate == SV_SCOUNT_COPIED;
 		if (!ring && fate == SV_SCOUNT_COPIED)
 			o->mask |= 1 << bit;
 		else
 			sv_pick_count(number, fate, &o->w);
 	}
+	sv_shed_charge(copies, records);
 	return 0;
 }
 

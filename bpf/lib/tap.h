@@ -3,7 +3,9 @@
 #define SV_BPF_TAP_H
 
 /* Records for ring targets. Include hook_xdp.h or hook_tc.h before. */
+#include "clock.h"
 #include "ring.h"
+#include "shed.h"
 #include "spend.h"
 #include "view.h"
 
@@ -49,6 +51,23 @@ __noinline int sv_tap_more(SV_CTX *ctx, const struct sv_offer *o, __u32 ring, __
 	return 0;
 }
 
+/* The frame's time; see SV_TAP_SHARED. */
+static __always_inline __u64 sv_tap_now(struct sv_offer *o)
+{
+	__u64 tick = bpf_jiffies64();
+	struct sv_cpu *cpu;
+
+	if (o->now_ns)
+		return o->now_ns;
+	cpu = sv_shed_cpu();
+	if (!cpu)
+		return sv_offer_now(o);
+	if (!sv_clock_take(cpu, tick))
+		sv_clock_keep(cpu, tick, bpf_ktime_get_boot_ns());
+	o->now_ns = cpu->clock_ns;
+	return o->now_ns;
+}
+
 static __always_inline int sv_tap_lost(struct sv_tap_ctl *ctl)
 {
 	ctl->lost++;
@@ -83,7 +102,7 @@ __noinline int sv_tap_write(SV_CTX *ctx, const struct sv_session *s, __u32 numbe
 	if (!rec)
 		return SV_SCOUNT_SHED_NO_RING;
 	*rec = (struct sv_tap_rec){
-		.at_ns = sv_offer_now(o),
+		.at_ns = sv_tap_now(o),
 		.attach = o->attach,
 		.session = number,
 		.verdict = o->verdict,

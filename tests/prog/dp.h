@@ -10,6 +10,7 @@
 #include "lab.h"
 #include "maps/attach.h"
 #include "maps/count.h"
+#include "maps/cpu.h"
 #include "maps/event.h"
 #include "maps/fanout.h"
 #include "maps/fdb.h"

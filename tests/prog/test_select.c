@@ -65,6 +65,7 @@ struct row {
 		enum odd odd;
 	} in[SV_SESSION_BITS];
 	bool no_fan; /* none for a set of sessions, only for none */
+	bool busy; /* the CPU is, and selection has used up its share */
 	struct pkt pkt;
 	uint8_t fate[SV_SESSION_BITS]; /* 0: it does not match */
 	uint8_t verdict; /* of the records */
@@ -164,6 +165,17 @@ static const struct row rows[] = {
 	  .pkt = { .body = BODY_LONG },
 	  .in = { IN(.kind = SV_SESSION_DEVICE, .up = 1, .max_len = 199, .snap = 200) },
 	  .fate = { S(LONG) } },
+
+	{ "a busy CPU: nobody is asked, production goes on", VIA_BOTH, 1, 2,
+	  .in = { IN(DEVICE, BUDGET), ODD_IN(FULL, RING) }, .busy = true,
+	  .fate = { SV_SCOUNT_UNOFFERED, SV_SCOUNT_UNOFFERED } },
+	{ "a busy CPU: the filter does not run", VIA_BOTH, 0, 4, FILTER, 0xf,
+	  .in = { IN(RING), IN(RING), IN(RING), IN(RING) }, .busy = true,
+	  .fate = { SV_SCOUNT_UNOFFERED, SV_SCOUNT_UNOFFERED, SV_SCOUNT_UNOFFERED,
+		    SV_SCOUNT_UNOFFERED } },
+	{ "a busy CPU: a shadow stays silent", VIA_BOTH, 1, 2, .flags = SV_ATTACH_GATED,
+	  .live = ROLE + 1, .in = { IN(DEVICE), IN(RING) }, .busy = true,
+	  .fate = { SV_SCOUNT_UNOFFERED, SV_SCOUNT_UNOFFERED }, .reason = SV_REASON_GATE_SHADOW },
 
 	/* ---- the gate's verdict ---- */
 	{ "the gate is open", VIA_BOTH, 1, 2, .flags = SV_ATTACH_GATED, .live = ROLE,
@@ -348,6 +360,20 @@ static void set_up(const struct row *r, enum sv_port_role role, uint16_t vlan)
 	lab_drain(&lab);
 }
 
+/* For an hour, without any credit, or not at all. */
+static void set_busy(bool busy)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct sv_cpu *cpu = calloc(cpus, sizeof(*cpu));
+	uint32_t zero = 0, share = 0;
+
+	for (int i = 0; i < cpus && busy; i++)
+		cpu[i].until_ns = coarse_ns() + HOUR_NS;
+	dp_set(DP_TABLE(&dp, sv_cpu), &zero, cpu);
+	dp_set(DP_TABLE(&dp, sv_share), &zero, &share);
+	free(cpu);
+}
+
 static struct bpf_program *program(enum sv_port_role role, int via)
 {
 	if (via == VIA_XDP)
@@ -424,7 +450,9 @@ static void check_session(const struct row *r, int via, int bit, uint32_t len)
 	snprintf(what, sizeof(what), "session %d", bit + 1);
 	for (int i = 0; i < SV_SCOUNT__COUNT; i++)
 		check_counter(r->desc, via, what, i, &c.r[i],
-			      r->fate[bit] && (i == SV_SCOUNT_MATCHED || i == r->fate[bit]), len);
+			      r->fate[bit] &&
+				      (i == r->fate[bit] || (i == SV_SCOUNT_MATCHED && !r->busy)),
+			      len);
 }
 
 /* A record where the ring says so, and only then. */
@@ -482,6 +510,7 @@ static void run_row(const struct row *r, int via)
 	unsigned int events;
 
 	set_up(r, SV_ROLE_VNODE, 0);
+	set_busy(r->busy);
 	for (int bit = 0; bit < r->bits; bit++)
 		devices += r->fate[bit] == COPIED;
 	if (r->reason && !devices)
@@ -509,6 +538,7 @@ static void test_sessions(void **state)
 			if (rows[i].via & via)
 				run_row(&rows[i], via);
 	}
+	set_busy(false);
 	print_message("# %zu rows\n", N(rows));
 	assert_int_equal(bad, 0);
 }

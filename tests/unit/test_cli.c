@@ -167,21 +167,22 @@ static void test_monitors(void **state)
 		"8\",\"snap\":128,\"target\":\"Moni:m\",\"here\":true,"
 		"\"up\":true,\"counters\":{\"matched\":{\"packets\":12},\"copied\":{\"packets\":7},"
 		"\"shed-sample\":{\"packets\":3},\"shed-down\":{\"packets\":0},"
-		"\"shed-tx\":{\"packets\":2}}},"
+		"\"shed-tx\":{\"packets\":2},\"unoffered\":{\"packets\":5}}},"
 		"{\"name\":\"r\",\"of\":\"A\",\"direction\":\"out\",\"target\":\"ring\",\"here\":"
 		"false}]}");
 
 	(void)state;
-	assert_string_equal(
-		text,
-		"SESSION  OF  DIRECTION  AT       FILTER  LIMITS            TO      UP   MATCHED  "
-		"COPIED  SHED\n"
-		"m        A   in         exit,l1  udp     flows/8 snap 128  Moni:m  yes  12       "
-		"7  "
-		"     sample=3 tx=2\n"
-		"r        A   out        all      -       -                 ring    -    -        "
-		"-  "
-		"     -\n");
+	assert_string_equal(text, "SESSION  OF  DIRECTION  AT       FILTER  LIMITS            TO   "
+				  "   UP   UNOFFERED  MATCHED  "
+				  "COPIED  SHED\n"
+				  "m        A   in         exit,l1  udp     flows/8 snap 128  "
+				  "Moni:m  yes  5          12       "
+				  "7  "
+				  "     sample=3 tx=2\n"
+				  "r        A   out        all      -       -                 ring "
+				  "   -    -          -        "
+				  "-  "
+				  "     -\n");
 	free(text);
 }
 

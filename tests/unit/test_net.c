@@ -10,6 +10,10 @@ struct bad_case {
 };
 
 static const struct bad_case bad_cases[] = {
+	{ "{'hosts':{'host1':{'copies':{'when_busy':101}}}}",
+	  { "hosts.host1.copies.when_busy: 101 is not 0 … 100" } },
+	{ "{'hosts':{'host1':{'copies':{'never':1}}}}",
+	  { "hosts.host1.copies.never: is not a known member" } },
 	{ "{'vnets':{'A':{'vnodes':{'r1':{'interfaces':{'eth0':{'mtu':70000}}}}}}}",
 	  { "vnets.A.vnodes.r1.interfaces.eth0.mtu: 70000 is not 68 … 9000" } },
 	{ "{'vnets':{'A':{'vnodes':{'r1':{'interfaces':{'eth0':{'mtu':1500.5}}}}}}}",

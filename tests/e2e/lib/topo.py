@@ -120,6 +120,11 @@ class Topo:
         return path
 
     def apply(self, network):
+        """Tests that ask for every copy say so: senders, hosts and monitors share few CPUs, and are busy.
+        What becomes of copies then has scenarios of its own."""
+        network = copy.deepcopy(network)
+        for host in network["hosts"].values():
+            host.setdefault("copies", {"when_busy": 100})
         return self.hosts[0].svnet("apply", self.write(network))
 
     def network(self):

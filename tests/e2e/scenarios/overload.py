@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Monitors in trouble: production does not notice, sessions go on by themselves, every copy is accounted
 for."""
+import contextlib
 import os
 import signal
 import time
 
 from lib import capture
-from lib.account import SESSION_KINDS, all_came, device_lost, session_counters
+from lib.account import SESSION_KINDS, Delta, all_came, device_lost, session_counters
 from lib.one import One
 from lib.shell import binary, need, wait_for
 from lib.tap import scenario
-from lib.traffic import Production, Rx, received, send_gently
+from lib.traffic import Production, Rx, Tx, received, send_gently
 
 HOGS = 4
 
@@ -145,3 +146,66 @@ def killed(topo):
 def deleted(topo):
     case = Interrupted(topo, "while the monitor's interface was made anew")
     return case.run(lambda: case.host.net.run("ip", "link", "delete", case.port))
+
+
+# ---- a busy CPU --------------------------------------------------------------------------------------
+
+
+def copies_when_busy(topo, percent):
+    network = topo.network()
+    for host in network["hosts"].values():
+        host["copies"] = {"when_busy": percent}
+    topo.apply(network)
+    seen = topo.hosts[0].status()["copies"]
+    need(seen["watched"] and seen["when_busy"] == percent, f"the host says {seen}")
+
+
+def flood(topo, seconds):
+    """More than a CPU can forward and copy, from as many others as there are; what came in at the entry,
+    as production counts it."""
+    delta = Delta(topo.hosts[0], "e1")
+    with contextlib.ExitStack() as senders:
+        each = [senders.enter_context(Tx(topo.outside["left"], "u0",
+                                         topo.user_frame("left", "right", 1 + cpu), 400_000,
+                                         seconds=seconds, fifo=True, cpu=cpu))
+                for cpu in os.sched_getaffinity(0)]
+        for tx in each:
+            tx.wait()
+    time.sleep(0.3)
+    return delta.get()["received"]
+
+
+@scenario("overload: a busy CPU asks no session, and says so", One)
+def busy(topo):
+    """Whether a CPU becomes busy is the kernel's to say: the flood is repeated until one does."""
+    host = topo.hosts[0]
+    here = ("--of", "A", "--at", "entry", "--direction", "in")
+    copies_when_busy(topo, 0)
+    host.svnet("monitor", "start", "all", *here, "--to", "ring")
+    host.svnet("monitor", "start", "few", *here, "--filter", "udp dst port 9", "--to", "ring")
+    offered = 0
+    for _ in range(20):
+        offered += flood(topo, 0.5)
+        seen = {name: session_counters(host, name) for name in ("all", "few")}
+        if seen["all"]["unoffered"] > 1000:
+            break
+    need(seen["all"]["unoffered"] > 1000, f"no CPU became busy: {seen}, {host.status()['copies']}")
+    for name in seen:
+        accounted(host, name)
+    need(offered - 50 <= seen["all"]["matched"] + seen["all"]["unoffered"] <= offered + 50,
+         f"{offered} came by, of which the session saw and missed {seen['all']}")
+    need(seen["few"]["matched"] == 0 and abs(seen["few"]["unoffered"] - seen["all"]["unoffered"]) <= 50,
+         f"two sessions at one place: {seen}")
+    listed = {row["name"]: row["counters"]["unoffered"]["packets"]
+              for row in host.svnet("monitor", "list")["sessions"]}
+    need(listed["all"] == seen["all"]["unoffered"], f"the operator is told of {listed}")
+    times = host.status()["copies"]["times"]
+    need(times > 0, "no CPU was ever busy, says the status")
+    copies_when_busy(topo, 100)
+    before = session_counters(host, "all")
+    offered = flood(topo, 0.5)
+    now = session_counters(host, "all")
+    need(now["unoffered"] == before["unoffered"], "copies were shed though they were not to be")
+    need(offered - 50 <= now["matched"] - before["matched"] <= offered + 50,
+         f"{now['matched'] - before['matched']} of {offered} matched")
+    return f"{seen['all']['unoffered']} unoffered, {seen['all']['matched']} matched; busy {times} times"
