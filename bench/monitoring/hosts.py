@@ -18,17 +18,10 @@ SHARE = 5  # percent of a busy CPU's time for copies, as the agent has it by def
 POLL_NS = 20_000  # from when a device was found empty to the next look
 
 
-def monitor_of(state):
-    """Where copies go, if anywhere."""
-    if state == "alone":
-        return None
-    return SPARING if state.startswith("budget") else TAKING
-
-
 class Watched:
     """What all have in common."""
 
-    send, slice, histogram, set_threaded = Host.send, Host.slice, Host.histogram, Host.set_threaded
+    send, slice, histogram = Host.send, Host.slice, Host.histogram
     destination = "vnode"  # what send() calls a frame for a router; "wire" is for the far end
 
     def polled_devices(self):
@@ -59,6 +52,7 @@ class Watched:
         return sum(cpu["value"] for cpu in out[0]["formatted"]["values"])
 
     def set(self, way, state):
+        """Before a bin. way: what it is called; state: alone, monitored, overloaded, half, budget, …"""
         raise NotImplementedError
 
 
@@ -67,20 +61,17 @@ class Mirred(Watched):
 
     def configure(self):
         super().configure()
-        self.set_threaded(f"{SPARING}-{self.number}")
-        self.mirroring_to = None
+        self.mirroring = False
         run("tc", "qdisc", "add", "dev", "d0", "clsact", ns=self.ns)
 
     def set(self, way, state):
-        to = monitor_of(state)
-        if to == self.mirroring_to:
-            return
-        if self.mirroring_to:
-            run("tc", "filter", "del", "dev", "d0", "ingress", "prio", "1", ns=self.ns)
-        if to:
+        mirroring = state != "alone"
+        if mirroring and not self.mirroring:
             run("tc", "filter", "add", "dev", "d0", "ingress", "protocol", "all", "prio", "1", "u32", "match",
-                "u32", "0", "0", "action", "mirred", "egress", "mirror", "dev", to, ns=self.ns)
-        self.mirroring_to = to
+                "u32", "0", "0", "action", "mirred", "egress", "mirror", "dev", TAKING, ns=self.ns)
+        elif self.mirroring and not mirroring:
+            run("tc", "filter", "del", "dev", "d0", "ingress", "prio", "1", ns=self.ns)
+        self.mirroring = mirroring
 
 
 class Routing(Mirred, Route):
@@ -103,10 +94,8 @@ class Direct(Watched, Route):
     that leads to the monitor's interface.
 
         source ── p0 switch p1 ── d0 VNode d1 ── far end
-                   p2, p3 ── monitors
+                         p2 ── monitor
     """
-
-    mirror_port = {TAKING: "p2", SPARING: "p3"}
 
     def add_ends(self):
         self.switch = self.lab.namespaces.add(f"{self.number}w")
@@ -117,24 +106,22 @@ class Direct(Watched, Route):
         self.add_sink("d1")
 
     def add_sink(self, dev):
-        if dev not in self.mirror_port:
+        if dev != TAKING:
             super().add_sink(dev)
             return
         far_dev = f"{dev}-{self.number}"
-        veth(self.switch, self.mirror_port[dev], self.lab.far, far_dev)
+        veth(self.switch, "p2", self.lab.far, far_dev)
         self.counters[dev] = self.lab.sink(self.lab.far, far_dev)
 
     def configure(self):
         super().configure()
-        self.set_threaded(f"{SPARING}-{self.number}")
         self.ports = None
 
     def polled_devices(self):
         return super().polled_devices() + [(self.lab.far, f"{TAKING}-{self.number}")]
 
     def set(self, way, state):
-        to = monitor_of(state)
-        ports = ("p1", self.mirror_port[to]) if to else ("p1",)
+        ports = ("p1",) if state == "alone" else ("p1", "p2")
         if ports != self.ports:
             run(self.lab.gen, "bare", "p0", *ports, ns=self.switch)
         self.ports = ports
@@ -143,16 +130,17 @@ class Direct(Watched, Route):
 class Svnet(Watched, Host):
     """By TC or by XDP, as the way says."""
 
-    monitors = Host.monitors + (TAKING,)
-
     def configure(self):
         super().configure()
         set_device(self.lab.far, f"{TAKING}-{self.number}", "threaded", 0)
 
     def set(self, way, state):
         """The host sheds copies when it is busy, unless they are wanted at any price."""
-        to = monitor_of(state)
+        sessions = ()
+        if state.startswith("budget"):
+            sessions = (f"{SPARING} {self.budget[way]}",)
+        elif state != "alone":
+            sessions = (f"{TAKING} 0",)
         self.start_datapath(way.removeprefix("svnet-"))
         self.command(f"share {100 if state in ('monitored', 'overloaded') else SHARE}")
-        budget = self.budget[way] if state.startswith("budget") else 0
-        self.set_row("vnode", "same", (f"{to} {budget}",) if to else ())
+        self.set_row("vnode", "same", sessions)
