@@ -5,6 +5,10 @@
 """
 import json
 import os
+import pty
+import re
+import select
+import signal
 import subprocess
 import time
 
@@ -20,7 +24,7 @@ def router(name, addresses, routes, **more):
     return {"host": DOM0, "driver": "xen", "cpu_weight": 100,
             "interfaces": {f"eth{n}": {} for n in range(len(addresses))},
             "xen": {"type": "pv", "kernel": domains.KERNEL, "ramdisk": domains.INITRD,
-                    "cmdline": domains.guest_options(name, addresses, routes),
+                    "cmdline": domains.guest_options(name, addresses, routes, ["sv.memory=84"]),
                     "memory": 112, "vcpus": 1, "stop_timeout_ms": 15000, **more}}
 
 
@@ -117,23 +121,24 @@ class Chain(topo.Ends, topo.Topo):
     def console(self, vnode):
         return domains.console(self.domain_name(vnode))
 
-    def tell(self, vnode, *commands, settle=1.5):
-        """Types commands into a guest's shell, as an operator does."""
+    def tell(self, vnode, *commands, seconds=60):
+        """Types commands into a guest's shell, as an operator at a terminal does; returns what it said. A
+        guest that goes down with the last of them has said its all."""
+        ours, terminal = pty.openpty()
+        # Xen's own console has its descriptors: all that it becomes are ended.
         console = subprocess.Popen(
             [binary("svnet"), "--socket", self.hosts[0].socket, "vnode", "console", vnode],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
+        os.close(terminal)
         try:
-            time.sleep(settle)
-            need(console.poll() is None, f"no console of {vnode}: {console.stderr.read()}"
-                 if console.poll() is not None else "")
-            for command in ("", *commands):
-                console.stdin.write(command + "\n")
-                console.stdin.flush()
-                time.sleep(0.2)
-            time.sleep(settle)
+            # Its prompt, then an answer that what is typed does not look like.
+            said = heard(ours, "# ", seconds, "\n")
+            need("# " in said, f"{vnode} has no shell: {said[-300:]!r}")
+            return heard(ours, r"told:\d+", seconds, *(f"{c}\n" for c in commands), "echo told:$?\n")
         finally:
-            console.kill()
-            console.communicate()
+            os.killpg(console.pid, signal.SIGKILL)
+            console.wait(timeout=10)
+            os.close(ours)
 
     def vlan(self, vnet):
         """The VLAN on which a VNet crosses the trunk."""
@@ -172,6 +177,21 @@ class Flow:
     def __exit__(self, *exc):
         self.tx.__exit__(*exc)
         self.rx.__exit__(*exc)
+
+
+def heard(terminal, pattern, seconds, *typed):
+    """Types, and reads until the pattern comes, the terminal ends or the time is up."""
+    for text in typed:
+        os.write(terminal, text.encode())
+    said, end = "", time.monotonic() + seconds
+    while not re.search(pattern, said) and time.monotonic() < end:
+        if not select.select([terminal], [], [], 0.2)[0]:
+            continue
+        try:
+            said += os.read(terminal, 4096).decode(errors="replace")
+        except OSError:  # nobody is at its other end
+            break
+    return said
 
 
 def neighbour(net, address):

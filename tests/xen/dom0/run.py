@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs one module of dom0's scenarios, as TAP, with what the end-to-end tests are made of."""
+"""Runs modules of dom0's scenarios, as TAP, with what the end-to-end tests are made of."""
 import argparse
 import importlib
 import os
@@ -15,13 +15,14 @@ from lib import shell, tap  # noqa: E402
 
 def main():
     p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("module")
+    p.add_argument("module", nargs="+")
     p.add_argument("--only", action="append", metavar="PATTERN", help="scenarios by name")
     p.add_argument("--prefix", default="svd", help="of every namespace and folder (default: svd)")
     p.add_argument("--keep", action="store_true")
     p.add_argument("-v", "--verbose", action="store_true", help="say what is run")
     options = p.parse_args()
-    importlib.import_module(options.module)
+    for module in options.module:
+        importlib.import_module(module)
     shell.VERBOSE = options.verbose
     groups = tap.chosen(options.only, "both")
     options.rounds = 5
