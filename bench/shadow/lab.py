@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "e2e"))
 
 from lib import account, netns  # noqa: E402
 from lib.agent import Host, kill_by_folder  # noqa: E402
-from lib.shell import Fail, binary  # noqa: E402
+from lib.shell import Fail, binary, run  # noqa: E402
 from lib.topo import Topo  # noqa: E402
 
 HOSTS = ("host1", "host2", "host3")
@@ -37,6 +37,9 @@ class Lab(Topo):
                                [("default", "10.1.0.1")])
         self.peers = self.edge(h3, "exit", "peers", [a + "/24" for a in [PEERS, *CLIENTS]],
                                [("default", "10.3.0.1")])
+        for host, ports in ((h1, ("entry", "t12")), (h2, ("t21", "t23")), (h3, ("t32", "exit"))):
+            for port in ports:
+                own_queue(host.net, port)
 
     def destroy(self):
         """A daemon that still runs would keep its host from being purged."""
@@ -105,3 +108,9 @@ class Lab(Topo):
             print(fail, file=sys.stderr)
             return False
         return True
+
+
+def own_queue(net, dev):
+    """What is steered to a CPU waits in that CPU's queue with the frames of all others on this machine, who
+    can fill it. The tests steer for the sake of order; a call and TCP can do without."""
+    run("ip", "netns", "exec", net.name, "sh", "-c", "echo 0 >/sys/class/net/%s/queues/rx-0/rps_cpus" % dev)
