@@ -304,6 +304,23 @@ static int compile_tiers(struct sv_compile *c)
 	return 0;
 }
 
+/* Fed by mirror ports alone: production is elsewhere. */
+static bool only_listens(const struct sv_net *net, const struct sv_net_vnet *vnet)
+{
+	bool mirrored = false;
+
+	for (size_t s = 0; s < vnet->n_segment; s++) {
+		const struct sv_net_segment *segment = &vnet->segment[s];
+
+		if (segment->edge_host < 0)
+			continue;
+		mirrored = net->host[segment->edge_host].port[segment->edge_port].mirror;
+		if (!mirrored)
+			return false;
+	}
+	return mirrored;
+}
+
 void sv_host_tiers(struct sv_host_state *state, const struct sv_net *net, const uint8_t *live)
 {
 	for (size_t n = 0; n < state->n_vnode; n++) {
@@ -317,7 +334,9 @@ void sv_host_tiers(struct sv_host_state *state, const struct sv_net *net, const 
 		heard = vnet->kind == SV_VNET_PRODUCTION;
 		if (vnet->group >= 0 && live[vnet->group])
 			heard = live[vnet->group] == vnet->role;
-		spec->tier = heard ? SV_TIER_PRODUCTION : SV_TIER_SHADOW;
+		spec->tier = only_listens(net, vnet) ? SV_TIER_MONITOR
+			     : heard		     ? SV_TIER_PRODUCTION
+						     : SV_TIER_SHADOW;
 	}
 }
 

@@ -27,6 +27,7 @@ enum sv_datapath {
 struct sv_net_port {
 	char name[16]; /* the device */
 	enum sv_port_role role; /* trunk or edge */
+	bool mirror; /* an edge that only hears: the mirror port of a switch feeds it */
 	uint32_t mtu;
 };
 

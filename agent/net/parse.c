@@ -160,8 +160,10 @@ static void load_port(struct sv_load *l, const struct sv_path *at, size_t host, 
 		port->role = SV_ROLE_TRUNK;
 	else if (role && !strcmp(role, "edge"))
 		port->role = SV_ROLE_EDGE;
+	else if (role && !strcmp(role, "mirror"))
+		port->role = SV_ROLE_EDGE, port->mirror = true;
 	else
-		sv_load_bad(l, SV_PATH(at, "role"), "must be \"trunk\" or \"edge\"");
+		sv_load_bad(l, SV_PATH(at, "role"), "must be \"trunk\", \"edge\" or \"mirror\"");
 }
 
 static uint32_t load_when_busy(struct sv_load *l, const struct sv_path *at, const cJSON *json)
