@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Builds, runs test suites, counts: run.sh all | lint | unit | prog | e2e | kernel. Its last line is
+# Builds, runs test suites, counts: run.sh all | lint | unit | prog | e2e | kernel | xen. Its last line is
 # "N passed, N failed", its status 0 only when something passed and nothing failed.
 # B is the build folder; V=1 shows what passing programs print.
 set -u
@@ -8,11 +8,18 @@ export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.."
 export B=${B:-build}
 passed=0 failed=0 skipped=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+log=$(mktemp) xen_log=$(mktemp)
+xen= # the xen suite, where it was begun ahead
+
+clean_up() {
+	[ -z "$xen" ] || kill "$xen" 2>/dev/null
+	rm -f "$log" "$xen_log"
+}
+trap clean_up EXIT
+trap 'exit 143' TERM INT HUP
 
 usage() {
-	echo "usage: run.sh all | lint | unit | prog | e2e | kernel" >&2
+	echo "usage: run.sh all | lint | unit | prog | e2e | kernel | xen" >&2
 	exit 2
 }
 
@@ -125,6 +132,23 @@ suite_kernel() {
 	[ ! -e tests/kernel/run.sh ] || run_shown kernel bash tests/kernel/run.sh
 }
 
+# Beside the other machine that is emulated: both are mostly one thread. What it prints comes in its turn.
+begin_xen() {
+	need_root "Xen's dom0" && make_targets all tools || return
+	bash tests/xen/run.sh >"$xen_log" 2>&1 &
+	xen=$!
+}
+
+suite_xen() {
+	local status=0
+	[ -n "$xen" ] || begin_xen || return
+	tail -n +1 -s 0.5 -f --pid="$xen" "$xen_log"
+	wait "$xen" || status=$?
+	xen=
+	cp "$xen_log" "$log"
+	add xen "$status"
+}
+
 run_suite() {
 	local start=$SECONDS before=$((passed + failed + skipped))
 	printf '\n== %s\n' "$1"
@@ -134,11 +158,12 @@ run_suite() {
 }
 
 case ${1:-} in
-all) suites="lint unit prog e2e kernel" ;;
-lint | unit | prog | e2e | kernel) suites=$1 ;;
+all) suites="lint unit prog e2e kernel xen" ;;
+lint | unit | prog | e2e | kernel | xen) suites=$1 ;;
 *) usage ;;
 esac
 for suite in $suites; do
+	[ "$suite" != kernel ] || [ "$suites" = kernel ] || begin_xen
 	run_suite "$suite"
 done
 echo

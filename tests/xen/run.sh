@@ -6,14 +6,14 @@
 #   B            the build folder (default build)
 #   ONLY         a word: only the programs of tests/xen/programs that have it in their name
 #   ACCEL, CPU   QEMU's -accel and -cpu
-#   LIMIT        seconds for everything in the machine (default 540)
+#   LIMIT        seconds for everything in the machine (default 590)
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
 B=${B:-build}
 work=$B/xen
 run= qemu=
-limit=${LIMIT:-540}
+limit=${LIMIT:-590}
 
 die() {
 	echo "check-xen: $*" >&2
