@@ -5,17 +5,12 @@
 
 #include "xl.h"
 
-static int check_type(struct sv_xl *xl, const libxl_domain_config *config, struct sv_err *err)
+static int check_type(const libxl_physinfo *info, const libxl_domain_config *config,
+		      struct sv_err *err)
 {
-	bool pv = config->c_info.type == LIBXL_DOMAIN_TYPE_PV, able;
-	libxl_physinfo info;
+	bool pv = config->c_info.type == LIBXL_DOMAIN_TYPE_PV;
 
-	libxl_physinfo_init(&info);
-	if (libxl_get_physinfo(xl->ctx, &info))
-		return sv_xl_fail(xl, ERROR_FAIL, "asking what Xen can do here", err);
-	able = pv ? info.cap_pv : info.cap_hvm;
-	libxl_physinfo_dispose(&info);
-	if (able)
+	if (pv ? info->cap_pv : info->cap_hvm)
 		return 0;
 	return sv_err_set(err, -EOPNOTSUPP,
 			  pv ? "Xen runs no PV domains here: say \"type\": \"pvh\" or \"hvm\""
@@ -39,11 +34,30 @@ static int check_device(const libxl_device_pci *pci, struct sv_err *err)
 	return 0;
 }
 
-int sv_xl_check_able(struct sv_xl *xl, const libxl_domain_config *config, struct sv_err *err)
+static int check_devices(const libxl_physinfo *info, const libxl_domain_config *config,
+			 struct sv_err *err)
 {
-	int i, rc = check_type(xl, config, err);
+	int i, rc = 0;
 
+	if (config->num_pcidevs && !info->cap_hvm_directio)
+		return sv_err_set(err, -EOPNOTSUPP,
+				  "Xen finds no IOMMU here, so no PCI device can be handed over: "
+				  "turn VT-d or AMD-Vi on in the firmware");
 	for (i = 0; i < config->num_pcidevs && !rc; i++)
 		rc = check_device(&config->pcidevs[i], err);
+	return rc;
+}
+
+int sv_xl_check_able(struct sv_xl *xl, const libxl_domain_config *config, struct sv_err *err)
+{
+	libxl_physinfo info;
+	int rc = 0;
+
+	libxl_physinfo_init(&info);
+	if (libxl_get_physinfo(xl->ctx, &info))
+		rc = sv_xl_fail(xl, ERROR_FAIL, "asking what Xen can do here", err);
+	rc = rc ?: check_type(&info, config, err);
+	rc = rc ?: check_devices(&info, config, err);
+	libxl_physinfo_dispose(&info);
 	return rc;
 }
