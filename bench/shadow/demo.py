@@ -84,6 +84,9 @@ def main():
     bad = failures(phases, facts) + ["left behind: " + what for what in lab.left()]
     for line in bad:
         say("FAILED: " + line)
+    dropped = facts["frames_that_this_machine_had_no_cpu_for"]
+    if bad and dropped:
+        say("This machine had no CPU for %d frames meanwhile: try again when it is quiet." % dropped)
     say("report: %s (%.0f s)" % (os.path.join(folder, "report.json"), time.monotonic() - begin))
     return 1 if bad else 0
 

@@ -22,7 +22,7 @@ from lab import USERS, Lab, binary  # noqa: E402
 from phases import PHASES, Experiment  # noqa: E402
 from report import Data, describe_machine, write_csv  # noqa: E402
 from results import Results  # noqa: E402
-from verdicts import table, verdicts  # noqa: E402
+from verdicts import fact, table, verdicts  # noqa: E402
 from voice import rated  # noqa: E402
 import figures  # noqa: E402
 
@@ -115,7 +115,11 @@ def verdict(seed, bad):
     folder = folder_of(seed)
     if not os.path.exists(os.path.join(folder, "machine.json")):
         return "seed %s: FAILED, see %s.log" % (seed, folder)
-    missed = ["    %s: %s asked, %s seen" % row[:3] for row in verdicts(Data(folder)) if row[3] is False]
+    data = Data(folder)
+    missed = ["    %s: %s asked, %s seen" % row[:3] for row in verdicts(data) if row[3] is False]
+    dropped = fact(data, "frames_that_this_machine_had_no_cpu_for")
+    if bad and dropped:
+        missed.append("    this machine had no CPU for %d frames meanwhile: is it quiet?" % dropped)
     return "\n".join(["seed %s: %s, %s/report.html" % (seed, "MISSED" if bad else "reached", folder), *missed])
 
 
