@@ -61,8 +61,8 @@ double sv_xen_num(const cJSON *object, const char *key);
 const char *sv_xen_fixed(const struct sv_vnode_spec *from, const struct sv_vnode_spec *to);
 /* The same for a clone and its original: memory has a shape. */
 const char *sv_xen_unlike(const struct sv_vnode_spec *source, const struct sv_vnode_spec *clone);
-/* Gives a clone's writable disks paths of their own in spec->xen. *copies: what is to be copied from
- * `source`, as svnet-xl takes it, the caller's. -EINVAL: a disk that does not say how. */
+/* Gives a clone's writable disks paths of their own in spec->xen. *copies: what is to be copied
+ * from `source`, as svnet-xl takes it, the caller's. -EINVAL: a disk that does not say how. */
 int sv_xen_own_disks(struct sv_vnode_spec *spec, const struct sv_vnode_spec *source, cJSON **copies,
 		     struct sv_err *err);
 /* The same paths again, of which the network file knows nothing. copies may be NULL. */

@@ -82,8 +82,8 @@ uint64_t sv_xl_now_ms(void);
 
 /* ---- disk.c ---- */
 /*
- * [{"from", "to", "how": "reflink|copy|lvm"}]. Whatever would make a copy fail is said by check, before
- * a domain stands still for it.
+ * [{"from", "to", "how": "reflink|copy|lvm"}]. Whatever would make a copy fail is said by check,
+ * before a domain stands still for it.
  */
 int sv_xl_disks_check(const cJSON *disks, struct sv_err *err);
 /* As they are at this moment; all of them or none. */
