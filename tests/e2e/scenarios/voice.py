@@ -10,11 +10,10 @@ import subprocess
 import time
 
 from lib import capture
-from lib.account import session_counters
 from lib.one import One
 from lib.shell import Fail, binary, need, note, run
 from lib.tap import scenario
-from lib.traffic import csum, mac_bytes
+from lib.traffic import backlog_drops, csum, mac_bytes
 from scenarios.voice_emodel import opinion, rating, word
 
 SENDER = os.path.join(os.path.dirname(os.path.realpath(__file__)), "voice_send.py")
@@ -196,31 +195,39 @@ def voice_of(path, *more):
     return json.loads(done.stdout)
 
 
-def record(topo, calls, path):
-    """Plays the calls while one session is captured and another listened to; what that said."""
-    host = topo.hosts[0]
+def undisturbed(attempt):
+    """What frames others' floods made this machine drop are nobody's losses: then it is tried again."""
+    for last in (False, False, False, False, True):
+        before = backlog_drops()
+        try:
+            return attempt()
+        except Fail as fail:
+            dropped = backlog_drops() - before
+            if last or not dropped:
+                raise
+            note(f"again, since this machine's CPUs dropped {dropped} frames: {fail}")
+    return None
+
+
+@scenario("voice: ten recordings, impaired in known ways, as tshark sees them", One)
+def recordings(topo):
+    for name in ("va", "vb"):
+        topo.hosts[0].svnet("monitor", "start", name, "--of", "A", "--to", "ring", "--at", "exit",
+                            "--direction", "out", "--filter", f"udp dst portrange {PORT}-{PORT + 99}")
+    return undisturbed(lambda: record(topo, impaired()))
+
+
+def record(topo, calls):
+    """Plays the calls while one session is captured and another listened to, and compares."""
+    host, path = topo.hosts[0], f"{topo.folders['base']}/voice.pcapng"
+    if os.path.exists(path):
+        os.unlink(path)
     with capture.Capture(host, "va", path) as recording, Listener(host, "vb") as listener:
         play(topo, calls)
         said = recording.stop()
         live = streams(json.loads(listener.stop()))
     need(said["lost"] == 0, f"the recording lost {said['lost']}")
-    return live
-
-
-@scenario("voice: ten recordings, impaired in known ways, as tshark sees them", One)
-def recordings(topo):
-    host, calls = topo.hosts[0], impaired()
-    for name in ("va", "vb"):
-        host.svnet("monitor", "start", name, "--of", "A", "--to", "ring", "--at", "exit",
-                   "--direction", "out", "--filter", f"udp dst portrange {PORT}-{PORT + 99}")
-    for attempt in range(3):
-        path = f"{topo.folders['base']}/voice{attempt}.pcapng"
-        live, theirs = record(topo, calls, path), wireshark(path)
-        # Copies are shed when the machine is short of CPU. Whether all are there, tshark says.
-        if all(call.ssrc in theirs and theirs[call.ssrc]["packets"] == len(call.plan) for call in calls):
-            break
-        note(f"not all of the calls was recorded: va {session_counters(host, 'va')}")
-    ours, numbers = streams(voice_of(path)), sequences(path)
+    ours, theirs, numbers = streams(voice_of(path)), wireshark(path), sequences(path)
     for found in (live, ours, theirs, numbers):
         need(len(found) == len(calls), f"{len(found)} streams of {len(calls)}")
     for call in calls:
@@ -310,9 +317,13 @@ def check_impaired(call, ours):
 
 @scenario("voice: streams of a port, of IPv6, behind a tag; the way through; live by the second", One)
 def live_streams(topo):
-    host, calls = topo.hosts[0], others()
-    host.svnet("monitor", "start", "v", "--of", "A", "--to", "ring", "--at", "entry", "--at", "exit",
-               "--direction", "both")
+    topo.hosts[0].svnet("monitor", "start", "v", "--of", "A", "--to", "ring", "--at", "entry", "--at", "exit",
+                        "--direction", "both")
+    return undisturbed(lambda: watch(topo, others()))
+
+
+def watch(topo, calls):
+    host = topo.hosts[0]
     with Listener(host, "v", "--watch", "--bin", "500ms") as listener:
         play(topo, calls)
         lines = [json.loads(line) for line in listener.stop().splitlines()]
@@ -345,11 +356,15 @@ def live_streams(topo):
 
 @scenario("voice: a way that is longer in between is measured, and rated", One)
 def delay(topo):
-    host, call = topo.hosts[0], Call("delayed", 30)
+    host = topo.hosts[0]
     # 85.6 kbit/s of frames through 84: every second they come up to 19 ms later.
     host.svnet("monitor", "start", "v", "--of", "A", "--to", "ring", "--at", "entry", "--at", "exit")
     host.vnode("A/r1").run("tc", "qdisc", "add", "dev", "eth1", "root", "tbf", "rate", "84kbit",
                            "burst", "600", "limit", "60000")
+    return undisturbed(lambda: delayed(host, topo, Call("delayed", 30)))
+
+
+def delayed(host, topo, call):
     with Listener(host, "v", "--bin", "1s") as listener:
         play(topo, [call])
         doc = json.loads(listener.stop())
@@ -368,10 +383,15 @@ def delay(topo):
 
 @scenario("voice: nothing comes through for a while, and then no more: both are told from silence", One)
 def outage(topo):
-    host, call = topo.hosts[0], Call("cut", 31)
+    host = topo.hosts[0]
     host.svnet("monitor", "start", "v", "--of", "A", "--to", "ring", "--at", "entry", "--at", "exit")
     vnode = host.vnode("A/r1")
     vnode.run("nft", "add table ip cut { chain c { type filter hook forward priority 0; policy accept; }; }")
+    return undisturbed(lambda: cut(host, topo, vnode, Call("cut", 31)))
+
+
+def cut(host, topo, vnode, call):
+    vnode.run("nft", "chain ip cut c { policy accept; }")
     with Listener(host, "v", "--watch", "--bin", "500ms") as listener:
         sender = start(topo, [call])
         for wait, policy in ((1.2, "drop"), (1.3, "accept"), (1.2, "drop")):
