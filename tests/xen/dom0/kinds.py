@@ -102,3 +102,24 @@ def same_as_xl(_topo):
         found = differences(a, b)
         need(not found, f"{kind} {more}: " + "; ".join(found))
     return f"{len(SAME)} domains"
+
+
+def asked(op, **request):
+    return json.loads(run(binary(XL), "call", stdin=json.dumps({"op": op, **request}) + "\n", timeout=90).stdout)
+
+
+@scenario("kinds: what this machine cannot run is refused with what to do, and leaves nothing", Dom0, ("none",))
+def cannot(_topo):
+    able = set(domains.info()["virt_caps"].split())
+    before = domains.xenstore("/libxl")
+    cases = [(not able & {"pv_directio", "hvm_directio"}, {"type": "pv", "pci": ["0000:00:1f.2"]}, "no IOMMU"),
+             ("hvm" not in able, {"type": "pvh"}, "no hardware virtualization"),
+             ("hvm" not in able, {"type": "hvm"}, "no hardware virtualization"),
+             (True, {"type": "pv", "memory": 1 << 20}, "MiB left")]
+    tried = [(more, why, asked("create", domain={**BASE, **more, "script": binary(XL)}))
+             for wanted, more, why in cases if wanted]
+    for more, why, reply in tried:
+        need(why in reply.get("error", ""), f"{more}: {reply}")
+    need(not domains.domains(), f"domains are left: {list(domains.domains())}")
+    need(domains.xenstore("/libxl") == before, "xenstore has more than before")
+    return f"{len(tried)} of {len(cases)} cases; Xen has {' '.join(sorted(able))}"
