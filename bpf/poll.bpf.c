@@ -27,10 +27,13 @@ struct napi_struct {
 	struct net_device *dev;
 } __attribute__((preserve_access_index));
 
-/* The device's number if it is a port of ours; 0: the CPU's backlog, which has none; or -1. */
+/* The device's number if it is a port of ours that production comes in by; 0: the CPU's backlog,
+ * which has none; or -1: not to be looked at, like what copies go through on their way to a
+ * collector. */
 static __always_inline long sv_poll_dev(struct napi_struct *napi)
 {
 	struct net_device *dev = napi->dev;
+	const struct sv_dcount *row;
 	__u32 ifindex;
 
 	if (!dev)
@@ -38,7 +41,8 @@ static __always_inline long sv_poll_dev(struct napi_struct *napi)
 	if (sv_netns_inum && dev->nd_net.net->ns.inum != sv_netns_inum)
 		return -1;
 	ifindex = dev->ifindex;
-	return bpf_map_lookup_elem(&sv_dcount, &ifindex) ? (long)ifindex : -1;
+	row = bpf_map_lookup_elem(&sv_dcount, &ifindex);
+	return row && row->role != SV_ROLE_EXPORT ? (long)ifindex : -1;
 }
 
 static __always_inline void sv_poll_look(struct sv_cpu *cpu, struct napi_struct *napi, int full)

@@ -49,26 +49,32 @@ static struct sv_cpu look(void)
 	return first;
 }
 
-static void start(uint32_t share, bool ours)
+/* p0 has this role; SV_ROLE_NONE: it is not ours. */
+static void start(uint32_t share, int role)
 {
+	int cpus = libbpf_num_possible_cpus();
+	struct sv_dcount *rows = calloc(cpus, sizeof(*rows));
 	uint32_t zero = 0;
 
 	dp_zero(DP_TABLE(&dp, sv_cpu), &zero, sizeof(struct sv_cpu));
 	dp_set(DP_TABLE(&dp, sv_share), &zero, &share);
 	bpf_map_delete_elem(DP_MAP(&dp, sv_dcount), &lab.p[0]);
-	if (ours)
-		dp_zero(DP_MAP(&dp, sv_dcount), &lab.p[0], sizeof(struct sv_dcount));
+	for (int i = 0; i < cpus; i++)
+		rows[i].role = role;
+	if (role)
+		dp_set(DP_MAP(&dp, sv_dcount), &lab.p[0], rows);
+	free(rows);
 }
 
 /* The CPU's backlog is everybody's, and others may fill it meanwhile: nobody did, in one try of
  * many.
  */
-static void expect_idle(int prog, uint32_t share, bool ours, uint32_t batch)
+static void expect_idle(int prog, uint32_t share, int role, uint32_t batch)
 {
 	struct sv_cpu seen = {};
 
 	for (int i = 0; i < 50; i++) {
-		start(share, ours);
+		start(share, role);
 		flood(prog, 8 * batch, batch);
 		seen = look();
 		assert_true(seen.polls);
@@ -84,12 +90,13 @@ static void test_polls(void **state)
 
 	(void)state;
 	assert_true(prog >= 0);
-	expect_idle(prog, SV_SHARE_DEFAULT, true, 1);
-	start(SV_SHARE_DEFAULT, true);
+	expect_idle(prog, SV_SHARE_DEFAULT, SV_ROLE_EDGE, 1);
+	start(SV_SHARE_DEFAULT, SV_ROLE_EDGE);
 	flood(prog, 16 * 192, 192);
 	assert_true(look().times);
-	expect_idle(prog, SV_SHARE_DEFAULT, false, 192);
-	expect_idle(prog, SV_SHARE_ALL, true, 192);
+	expect_idle(prog, SV_SHARE_DEFAULT, SV_ROLE_NONE, 192);
+	expect_idle(prog, SV_SHARE_DEFAULT, SV_ROLE_EXPORT, 192);
+	expect_idle(prog, SV_SHARE_ALL, SV_ROLE_EDGE, 192);
 	close(prog);
 }
 
@@ -101,7 +108,7 @@ static void test_busy_ends(void **state)
 
 	(void)state;
 	for (int i = 0; i < 10 && !ended; i++) {
-		start(SV_SHARE_DEFAULT, true);
+		start(SV_SHARE_DEFAULT, SV_ROLE_EDGE);
 		flood(prog, 16 * 192, 192);
 		assert_true(look().until_ns);
 		usleep(SV_CPU_BUSY_NS / 1000);
