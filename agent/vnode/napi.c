@@ -182,16 +182,37 @@ static int open_sysfs(void)
 	return fd < 0 ? -errno : fd;
 }
 
-int sv_napi_set_threaded_here(const char *dev, bool threaded, struct sv_err *err)
+static int open_attribute(const char *dev, const char *name)
 {
 	_cleanup_close_ int sysfs = open_sysfs();
-	_cleanup_close_ int fd = -1;
 	char path[64];
+	int fd;
 
-	snprintf(path, sizeof(path), "class/net/%s/threaded", dev);
-	fd = sysfs < 0 ? sysfs : openat(sysfs, path, O_RDWR | O_CLOEXEC);
+	if (sysfs < 0)
+		return sysfs;
+	snprintf(path, sizeof(path), "class/net/%s/%s", dev, name);
+	fd = openat(sysfs, path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int sv_napi_set_threaded_here(const char *dev, bool threaded, struct sv_err *err)
+{
+	_cleanup_close_ int fd = open_attribute(dev, "threaded");
+
 	if (fd < 0)
-		return sv_err_set(err, sysfs < 0 ? sysfs : -errno, "%s: threaded NAPI: %s", dev,
-				  strerror(sysfs < 0 ? -sysfs : errno));
+		return sv_err_set(err, fd, "%s: threaded NAPI: %s", dev, strerror(-fd));
 	return set_threaded(-1, fd, dev, threaded, err);
+}
+
+static bool is_one(const char *dev, const char *name)
+{
+	_cleanup_close_ int fd = open_attribute(dev, name);
+	char now = 0;
+
+	return fd >= 0 && read(fd, &now, 1) == 1 && now != '0';
+}
+
+bool sv_napi_is_misplaced_here(const char *dev, bool threaded)
+{
+	return is_one(dev, "carrier") && is_one(dev, "threaded") != threaded;
 }

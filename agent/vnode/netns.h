@@ -142,6 +142,8 @@ int sv_napi_set_threaded(const struct sv_vn *vn, pid_t keeper, const char *dev, 
 			 struct sv_err *err);
 /* Of a device of the caller's own namespace, which must be up. */
 int sv_napi_set_threaded_here(const char *dev, bool threaded, struct sv_err *err);
+/* Of the same: it takes packets, and not where it is to. */
+bool sv_napi_is_misplaced_here(const char *dev, bool threaded);
 
 /* ---- config.c, shape.c, sysctl.c
  * ----------------------------------------------------------------- */

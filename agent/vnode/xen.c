@@ -113,6 +113,33 @@ static void fill_state(struct sv_vnode_status *status, const struct sv_xen_recor
 		snprintf(status->note, sizeof(status->note), "restarted: %s", told(record->ended));
 }
 
+/*
+ * A vif is served by its NAPI from when its guest connects to it, and can be told where only then.
+ * One that is not where its tier has it has not got that tier: the next plan gives it.
+ */
+static enum sv_tier tier_of(const struct sv_vnode_spec *spec)
+{
+	bool aside = spec->tier != SV_TIER_PRODUCTION;
+	size_t i;
+
+	for (i = 0; i < spec->n_iface; i++)
+		if (sv_napi_is_misplaced_here(spec->iface[i].port, aside))
+			return aside ? SV_TIER_PRODUCTION : SV_TIER_SHADOW;
+	return spec->tier;
+}
+
+static int place_vifs(const struct sv_vnode_spec *spec, struct sv_err *err)
+{
+	bool aside = spec->tier != SV_TIER_PRODUCTION;
+	int rc = 0;
+	size_t i;
+
+	for (i = 0; i < spec->n_iface && !rc; i++)
+		if (sv_napi_is_misplaced_here(spec->iface[i].port, aside))
+			rc = sv_napi_set_threaded_here(spec->iface[i].port, aside, err);
+	return rc;
+}
+
 /* What Xen itself says of it. */
 static void fill_detail(struct sv_vnode_status *status, const struct sv_xen_record *record,
 			const cJSON *domain)
@@ -156,7 +183,7 @@ static void fill(struct sv_vnode_status *status, const struct sv_vn *vn, const c
 		return;
 	}
 	domain = find_domain(reply, record.uuid);
-	status->tier = spec.tier;
+	status->tier = tier_of(&spec);
 	status->restarts = record.restarts;
 	if (why)
 		fill_unknown(status, &record, why);
@@ -693,6 +720,7 @@ static int xen_set_tier(struct sv_vnode_driver *drv, const char *vnet, const cha
 		return rc;
 	spec.tier = tier;
 	rc = set_sched(drv, &spec, record.uuid, false, err);
+	rc = rc ?: place_vifs(&spec, err);
 	rc = rc ?: sv_xen_save_spec(&vn, &spec, err);
 	return fail(&vn, rc, err);
 }
