@@ -12,7 +12,7 @@ $(B)/bench/gen.o $(B)/bench/paced.o: | $(BENCH_SKEL)
 $(BENCH): $(patsubst %.c,$(B)/%.o,$(wildcard bench/lib/*.c))
 
 .PHONY: bench bench-forwarding bench-unharmed
-bench: bench-forwarding bench-unharmed ## all that is measured, on a quiet machine: 13 minutes
+bench: bench-forwarding bench-unharmed ## all that is measured, on a quiet machine: 16 minutes
 bench-forwarding: packages ## forwarding rates against the kernel's own ways, build/bench/forwarding.json
 	@$(MAKE) --no-print-directory $(BENCH)
 	@/usr/bin/python3 bench/forwarding.py --build $(B)
