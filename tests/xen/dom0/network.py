@@ -144,7 +144,8 @@ def shadow(chain):
         sent, got = flow.stop()
     need(says(at_left.frames), "what a heard VNet says was not seen: the test of silence proves nothing")
     need(neighbour(left, "10.1.0.1") == mac, "the external host got another neighbour entry")
-    need(got["max_gap_ns"] < 1e9, f"the flow stood still for {got['max_gap_ns'] / 1e9:.2f} s")
+    need(got["max_gap_ns"] < 1e9,
+         f"the flow stood still for {got['max_gap_ns'] / 1e9:.2f} s: {got['gaps'][:5]}, {sent}")
     note(f"flip and roll-back: {sent['sent'] - got['unique']} of {sent['sent']} packets lost, "
          f"{got['duplicated']} repeated")
 
