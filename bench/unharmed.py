@@ -117,7 +117,7 @@ class Host(Svnet):
 
 
 def cpu_group():
-    """A cgroup of the weight that the agent gives to monitors, and the file that says so."""
+    """A cgroup as the agent makes it for monitors, and what it writes there, the best first."""
     with open("/proc/self/mounts", encoding="ascii") as f:
         mounts = [line.split() for line in f]
     for fields in mounts:
@@ -126,11 +126,20 @@ def cpu_group():
                 if "cpu" in f.read().split():
                     with open(f"{fields[1]}/cgroup.subtree_control", "w", encoding="ascii") as f:
                         f.write("+cpu")
-                    return f"{fields[1]}/{PREFIX}", "cpu.weight", "10"
+                    return f"{fields[1]}/{PREFIX}", (("cpu.idle", "1"), ("cpu.weight", "1"))
     for fields in mounts:
         if fields[2] == "cgroup" and "cpu" in fields[3].split(","):
-            return f"{fields[1]}/{PREFIX}", "cpu.shares", "102"
+            return f"{fields[1]}/{PREFIX}", (("cpu.idle", "1"), ("cpu.shares", "10"))
     sys.exit("bench: no cgroup hierarchy has CPU weights")
+
+
+def weigh(group, ways):
+    for name, value in ways:
+        with contextlib.suppress(OSError):
+            with open(f"{group}/{name}", "w", encoding="ascii") as f:
+                f.write(value)
+            return
+    sys.exit(f"bench: {group} takes no CPU weight")
 
 
 class Load:
@@ -139,10 +148,9 @@ class Load:
     def __init__(self, folder):
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
-        self.group, name, weight = cpu_group()
+        self.group, ways = cpu_group()
         os.mkdir(self.group)
-        with open(f"{self.group}/{name}", "w", encoding="ascii") as f:
-            f.write(weight)
+        weigh(self.group, ways)
         hog = "while :; do :; done"
         disk = (f"while :; do dd if=/dev/zero of={folder}/busy bs=1M count=32 conv=fsync "
                 "2>/dev/null; done")

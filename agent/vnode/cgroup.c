@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * svnet/HOST/TIER/VNET.NAME in the unified hierarchy: who belongs to a VNode, freezing and killing,
+ * svnet-TIER/HOST/VNET.NAME in the unified hierarchy: who belongs to a VNode, freezing and killing,
  * and the CPU weight where it has that controller; else the same tree in the old `cpu` hierarchy
- * has the weight. Tiers are weighed against each other, VNodes within their tier.
+ * has the weight. Tiers are weighed against each other and against what else the host does: they
+ * are on top, since a weight counts among siblings alone, and the threads that do the kernel's
+ * receive work have none of svnet's groups for a sibling but these. Within its tier a VNode is
+ * weighed against the others. Monitors are idle (cpu.idle, since Linux 5.15): whoever else wakes up
+ * has the CPU at once, the receive work of production first of all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,12 +20,14 @@
 
 static const struct {
 	const char *name;
-	uint32_t weight;
+	uint32_t weight; /* 100 is that of a process in no group */
+	bool idle;
 } tiers[] = {
-	[SV_TIER_PRODUCTION] = { "production", 1000 },
-	[SV_TIER_SHADOW] = { "shadow", 100 },
-	[SV_TIER_MONITOR] = { "monitor", 10 },
+	[SV_TIER_PRODUCTION] = { "production", 100 },
+	[SV_TIER_SHADOW] = { "shadow", 10 },
+	[SV_TIER_MONITOR] = { "monitor", 1, true },
 };
+enum { DEPTH_TIER = 1, DEPTH_HOST, DEPTH_VNODE };
 enum { N_TIERS = sizeof(tiers) / sizeof(tiers[0]), ROOT_MAX = 128, PATH_LEN = 384 };
 
 struct hierarchies {
@@ -67,13 +73,13 @@ static char *get(const char *dir, const char *file)
 	return sv_file_read(path);
 }
 
-/* depth 1: svnet, 2: HOST, 3: TIER, 4: VNET.NAME */
 static void group_path(char path[PATH_LEN], const char *root, const struct sv_vn *vn,
 		       enum sv_tier tier, int depth)
 {
-	snprintf(path, PATH_LEN, "%s/svnet%s%s%s%s%s%s", root, depth > 1 ? "/" : "",
-		 depth > 1 ? vn->drv->host : "", depth > 2 ? "/" : "",
-		 depth > 2 ? tiers[tier].name : "", depth > 3 ? "/" : "", depth > 3 ? vn->tag : "");
+	bool host = depth >= DEPTH_HOST, leaf = depth >= DEPTH_VNODE;
+
+	snprintf(path, PATH_LEN, "%s/svnet-%s%s%s%s%s", root, tiers[tier].name, host ? "/" : "",
+		 host ? vn->drv->host : "", leaf ? "/" : "", leaf ? vn->tag : "");
 }
 
 static int put_weight(const char *dir, uint32_t weight)
@@ -90,6 +96,14 @@ static int put_weight(const char *dir, uint32_t weight)
 	return put(dir, "cpu.shares", text);
 }
 
+/* An idle group takes no weight. */
+static int put_tier(const char *dir, enum sv_tier tier)
+{
+	if (tiers[tier].idle && !put(dir, "cpu.idle", "1"))
+		return 0;
+	return put_weight(dir, tiers[tier].weight);
+}
+
 static int make_path(const char *root, const struct sv_vn *vn, enum sv_tier tier, bool v2)
 {
 	char path[PATH_LEN];
@@ -98,11 +112,11 @@ static int make_path(const char *root, const struct sv_vn *vn, enum sv_tier tier
 	/* A group passes on only the controllers that its parent passes on. */
 	if (v2)
 		put(root, "cgroup.subtree_control", "+cpu");
-	for (depth = 1; depth <= 4; depth++) {
+	for (depth = DEPTH_TIER; depth <= DEPTH_VNODE; depth++) {
 		group_path(path, root, vn, tier, depth);
 		if (mkdir(path, 0755) && errno != EEXIST)
 			return -errno;
-		if (v2 && depth < 4)
+		if (v2 && depth < DEPTH_VNODE)
 			put(path, "cgroup.subtree_control", "+cpu");
 	}
 	return 0;
@@ -130,10 +144,10 @@ static bool weigh(const struct hierarchies *h, const struct sv_vn *vn, enum sv_t
 	for (i = 0; i < 2; i++) {
 		if (!roots[i][0])
 			continue;
-		group_path(path, roots[i], vn, tier, 3);
-		if (put_weight(path, tiers[tier].weight))
+		group_path(path, roots[i], vn, tier, DEPTH_TIER);
+		if (put_tier(path, tier))
 			continue;
-		group_path(path, roots[i], vn, tier, 4);
+		group_path(path, roots[i], vn, tier, DEPTH_VNODE);
 		done |= put_weight(path, cpu_weight ?: 100) == 0;
 	}
 	return done;
@@ -166,7 +180,7 @@ bool sv_cgroup_tier(const struct sv_vn *vn, enum sv_tier *tier)
 
 	find_hierarchies(&h);
 	for (i = 0; h.v2[0] && i < N_TIERS; i++) {
-		group_path(path, h.v2, vn, i, 4);
+		group_path(path, h.v2, vn, i, DEPTH_VNODE);
 		if (!access(path, F_OK)) {
 			*tier = i;
 			return true;
@@ -185,11 +199,11 @@ int sv_cgroup_join(const struct sv_vn *vn)
 	if (!sv_cgroup_tier(vn, &tier))
 		return -ENOENT;
 	find_hierarchies(&h);
-	group_path(path, h.v2, vn, tier, 4);
+	group_path(path, h.v2, vn, tier, DEPTH_VNODE);
 	rc = put(path, "cgroup.procs", "0");
 	if (rc || !h.cpu[0])
 		return rc;
-	group_path(path, h.cpu, vn, tier, 4);
+	group_path(path, h.cpu, vn, tier, DEPTH_VNODE);
 	return put(path, "cgroup.procs", "0");
 }
 
@@ -217,21 +231,32 @@ static int move_all(const char *from, const char *to)
 	return -EAGAIN;
 }
 
+/* Those that nobody else is in. */
+static void remove_parents(const char *root, const struct sv_vn *vn, enum sv_tier tier)
+{
+	char path[PATH_LEN];
+	int depth;
+
+	for (depth = DEPTH_HOST; depth >= DEPTH_TIER; depth--) {
+		group_path(path, root, vn, tier, depth);
+		rmdir(path);
+	}
+}
+
 static int move_in(const char *root, const struct sv_vn *vn, enum sv_tier tier)
 {
 	char from[PATH_LEN], to[PATH_LEN];
 	int i, rc = 0;
 
-	group_path(to, root, vn, tier, 4);
+	group_path(to, root, vn, tier, DEPTH_VNODE);
 	for (i = 0; i < N_TIERS && !rc; i++) {
-		group_path(from, root, vn, i, 4);
+		group_path(from, root, vn, i, DEPTH_VNODE);
 		if ((enum sv_tier)i == tier || access(from, F_OK))
 			continue;
 		rc = move_all(from, to);
 		if (!rc && rmdir(from) && errno != ENOENT)
 			rc = -errno;
-		group_path(from, root, vn, i, 3);
-		rmdir(from);
+		remove_parents(root, vn, i);
 	}
 	return rc;
 }
@@ -248,7 +273,7 @@ int sv_cgroup_move(const struct sv_vn *vn, enum sv_tier tier, uint32_t cpu_weigh
 	if (rc)
 		return rc;
 	find_hierarchies(&h);
-	group_path(path, h.v2, vn, tier, 4);
+	group_path(path, h.v2, vn, tier, DEPTH_VNODE);
 	/* A paused VNode must not run while it changes groups. */
 	put(path, "cgroup.freeze", frozen ? "1" : "0");
 	rc = move_in(h.v2, vn, tier);
@@ -271,7 +296,7 @@ static bool leaf(const struct sv_vn *vn, char path[PATH_LEN])
 	if (!sv_cgroup_tier(vn, &tier))
 		return false;
 	find_hierarchies(&h);
-	group_path(path, h.v2, vn, tier, 4);
+	group_path(path, h.v2, vn, tier, DEPTH_VNODE);
 	return true;
 }
 
@@ -359,15 +384,10 @@ static int remove_in(const char *root, const struct sv_vn *vn, bool v2)
 	int i, rc = 0;
 
 	for (i = 0; i < N_TIERS && !rc; i++) {
-		group_path(path, root, vn, i, 4);
+		group_path(path, root, vn, i, DEPTH_VNODE);
 		if (!access(path, F_OK))
 			rc = remove_leaf(path, v2);
-		group_path(path, root, vn, i, 3);
-		rmdir(path);
-	}
-	for (i = 2; i >= 1; i--) {
-		group_path(path, root, vn, 0, i);
-		rmdir(path);
+		remove_parents(root, vn, i);
 	}
 	return rc;
 }

@@ -240,7 +240,7 @@ HOW = (
     "busy, a monitor whose interface has a thread of its own at low priority. At half load every frame is copied to "
     "a monitor that takes it at once; svnet would shed copies if its CPU were busy.",
     "Overloaded: a program that never sleeps and one that writes to the disk without end, on the host's CPU, in a "
-    "cgroup of a monitor's weight.",
+    "cgroup as monitors have it.",
     "CPU in softirq: how much of a bin the host's CPU spent receiving, forwarding and copying. What others took of "
     "it is missing there, so on a quiet machine it is some 100 % wherever no monitor is overloaded.",
     "Copies are those that arrived, counted behind the monitor's interface: more than were forwarded, where frames "

@@ -294,6 +294,7 @@ static void test_exec(void **state)
 {
 	struct fixture *f = *state;
 	struct sv_vnode_spec spec = r1_spec();
+	char group[128];
 	int status;
 
 	OK(f, f->ops->define(&f->drv, &spec, &f->err));
@@ -301,7 +302,8 @@ static void test_exec(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 	free(run_in(f, "r1", &status, "kill -TERM $$"));
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
-	HAS(run_in(f, "r1", NULL, "cat /proc/self/cgroup"), "/production/vn.r1");
+	snprintf(group, sizeof(group), "svnet-production/%s/vn.r1", f->drv.host);
+	HAS(run_in(f, "r1", NULL, "cat /proc/self/cgroup"), group);
 	HAS_NOT(run_in(f, "r1", NULL, "ls -l /proc/self/fd"), "socket:");
 }
 
@@ -533,7 +535,7 @@ static void test_leaves_nothing(void **state)
 	HAS_NOT(run(NULL, "ls %s/vnode", f->drv.run_dir), "r1");
 	/* Not even a zombie. */
 	HAS_NOT(run(NULL, "ps axww -o stat,args | grep -v grep"), f->root);
-	HAS_NOT(run(NULL, "find /sys/fs/cgroup -type d -path '*svnet/%s*' 2>/dev/null",
+	HAS_NOT(run(NULL, "find /sys/fs/cgroup -type d -path '*svnet-*/%s*' 2>/dev/null",
 		    f->drv.host),
 		"svnet");
 }
@@ -571,15 +573,27 @@ static void test_killed_agent(void **state)
 	assert_true(half > 3);
 }
 
+/* What a tier as a whole gets. An idle one has no weight of its own. */
+static void check_share(const char *tier, const char *shares, const char *weight, const char *idle)
+{
+	bool v1 = !access("/sys/fs/cgroup/cpu", F_OK);
+	const char *root = v1 ? "/sys/fs/cgroup/cpu" : "/sys/fs/cgroup";
+	const char *file = v1 ? "cpu.shares" : "cpu.weight";
+
+	HAS(read_path("%s/svnet-%s/cpu.idle", root, tier), idle);
+	if (shares)
+		HAS(read_path("%s/svnet-%s/%s", root, tier, file), v1 ? shares : weight);
+}
+
 static void test_tiers(void **state)
 {
 	static const struct {
 		enum sv_tier tier;
-		const char *name, *threaded, *shares, *weight;
+		const char *name, *threaded, *shares, *weight, *idle;
 	} cases[] = {
-		{ SV_TIER_SHADOW, "shadow", "1", "1024", "100" },
-		{ SV_TIER_MONITOR, "monitor", "1", "102", "10" },
-		{ SV_TIER_PRODUCTION, "production", "0", "10240", "1000" },
+		{ SV_TIER_SHADOW, "shadow", "1", "102", "10", "0" },
+		{ SV_TIER_MONITOR, "monitor", "1", NULL, NULL, "1" },
+		{ SV_TIER_PRODUCTION, "production", "0", "1024", "100", "0" },
 	};
 	struct fixture *f = *state;
 	struct sv_vnode_spec spec = r1_spec();
@@ -594,12 +608,9 @@ static void test_tiers(void **state)
 		OK(f, f->ops->set_tier(&f->drv, "vn", "r1", cases[i].tier, &f->err));
 		assert_int_equal(status_of(f, "r1").pid, pid);
 		assert_int_equal(status_of(f, "r1").tier, cases[i].tier);
-		snprintf(group, sizeof(group), "svnet/%s/%s", f->drv.host, cases[i].name);
+		snprintf(group, sizeof(group), "svnet-%s/%s/vn.r1", cases[i].name, f->drv.host);
 		HAS(read_path("/proc/%d/cgroup", pid), group);
-		if (!access("/sys/fs/cgroup/cpu", F_OK))
-			HAS(read_path("/sys/fs/cgroup/cpu/%s/cpu.shares", group), cases[i].shares);
-		else
-			HAS(read_path("/sys/fs/cgroup/%s/cpu.weight", group), cases[i].weight);
+		check_share(cases[i].name, cases[i].shares, cases[i].weight, cases[i].idle);
 		HAS(run_in(f, "r1", NULL, "cat /sys/class/net/eth0/threaded"), cases[i].threaded);
 		HAS(run_in(f, "r1", NULL, "cat /sys/class/net/eth1/threaded"), cases[i].threaded);
 	}

@@ -207,7 +207,7 @@ class Topo:
     def _cgroups(self):
         """Of our hosts, the deepest first; a purge that was killed half-way leaves some."""
         return [d for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/*") for host in self.host_names
-                for top in glob.glob(f"{root}/svnet/{host}") for d, *_ in os.walk(top, topdown=False)]
+                for top in glob.glob(f"{root}/svnet-*/{host}") for d, *_ in os.walk(top, topdown=False)]
 
     def leftovers(self):
         """What a purge of every host should have removed, and did not."""
