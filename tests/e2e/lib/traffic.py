@@ -3,12 +3,13 @@
 import hashlib
 import json
 import os
+import signal
 import struct
 import subprocess
 import tempfile
 import time
 
-from .shell import Fail, binary, need, note
+from .shell import Fail, binary, need, note, wait_for
 
 MAGIC = b"SvT1"
 PROBE_LEN = 18
@@ -101,6 +102,8 @@ class Tx:
 
     def stop(self):
         if self.result is None and self.proc.poll() is None:
+            wait_for("txgen to begin", lambda: self.proc.poll() is not None
+                     or catches_sigterm(self.proc.pid), step=0.01)
             self.proc.terminate()
         return self._finish(10)
 
@@ -110,6 +113,16 @@ class Tx:
     def __exit__(self, *exc):
         if self.result is None:
             self.stop()
+
+
+def catches_sigterm(pid):
+    """Is the program that far that it ends in good order? On a slow machine that takes its time."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as f:
+            caught = next(line for line in f if line.startswith("SigCgt:"))
+    except (OSError, StopIteration):
+        return False
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def backlog_drops():
