@@ -132,10 +132,11 @@ suite_kernel() {
 	[ ! -e tests/kernel/run.sh ] || run_shown kernel bash tests/kernel/run.sh
 }
 
-# Beside the other machine that is emulated: both are mostly one thread. What it prints comes in its turn.
+# Beside the other machine that is emulated: both are mostly one thread, and take longer together.
+# What it prints comes in its turn.
 begin_xen() {
 	need_root "Xen's dom0" && make_targets all tools || return
-	bash tests/xen/run.sh >"$xen_log" 2>&1 &
+	LIMIT=${LIMIT:-900} bash tests/xen/run.sh >"$xen_log" 2>&1 &
 	xen=$!
 }
 
