@@ -55,7 +55,7 @@ run_quiet() {
 	local status=0
 	"$@" >"$log" 2>&1 || status=$?
 	[ "$status" -eq 0 ] && [ -z "${V:-}" ] && ! grep -q '^\[  SKIPPED' "$log" || cat "$log"
-	add "${1##*/}" "$status"
+	add "$(basename "${!#}" .py)" "$status"
 }
 
 # For what takes minutes: its output as it comes.
