@@ -11,7 +11,7 @@
  *	                                devices before rings
  *	row PATH TAG SHADOW xdp|tc      the attachments of one row; SHADOW: "shadow" or "none"
  *	many N xdp|tc                   N virtual links in transit, VLANs 1 … N
- *	share PERCENT                   of a busy CPU's time for selection; 100: all
+ *	share PERCENT|default           of a busy CPU's time for selection; 100: all
  *	counters                        what the attachments and the sessions counted
  */
 #include <errno.h>
@@ -402,7 +402,9 @@ static int run(struct bench *b, char *line)
 	if (n == 1 && !strcmp(word[0], "counters"))
 		return show_counters(b);
 	if (n == 2 && !strcmp(word[0], "share"))
-		return sv_share_set(b->plane, atoi(word[1]), &b->err);
+		return sv_share_set(b->plane,
+				    strcmp(word[1], "default") ? atoi(word[1]) : SV_SHARE_DEFAULT,
+				    &b->err);
 	if (n == 4 && !strcmp(word[0], "port"))
 		return set_port(b, word[1], word[2], xdp);
 	if (n == 3 && !strcmp(word[0], "many"))

@@ -66,7 +66,7 @@ class Host(Svnet):
     """svnet with everything of the host on one CPU: interrupts, VNode, monitors and their load."""
 
     monitors = ("m0", "h0", "t0")
-    share = 5  # as the agent has it where nobody says otherwise
+    share = "default"
 
     def configure(self):
         super().configure()

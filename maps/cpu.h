@@ -37,7 +37,7 @@ SV_ASSERT_SIZE(sv_cpu, 72);
 
 /* sv_share: array, one entry, u32: percent of a busy CPU's time for selection and its copies;
  * SV_SHARE_ALL: all it takes, no CPU is ever busy. Kept by the loader. */
-#define SV_SHARE_DEFAULT 5
+#define SV_SHARE_DEFAULT 2
 #define SV_SHARE_ALL 100
 
 #endif

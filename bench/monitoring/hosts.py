@@ -14,7 +14,6 @@ from ways import Bridge, PlainBridge, Route
 # Two monitors' devices: one takes its copies at once, in the softirq that made them; the other has a
 # thread of its own at low priority, as svnet's agent gives it, and loses what it does not get to.
 TAKING, SPARING = "h0", "m0"
-SHARE = 5  # percent of a busy CPU's time for copies, as the agent has it by default
 POLL_NS = 20_000  # from when a device was found empty to the next look
 
 
@@ -142,5 +141,5 @@ class Svnet(Watched, Host):
         elif state != "alone":
             sessions = (f"{TAKING} 0",)
         self.start_datapath(way.removeprefix("svnet-"))
-        self.command(f"share {100 if state in ('monitored', 'overloaded') else SHARE}")
+        self.command(f"share {100 if state in ('monitored', 'overloaded') else 'default'}")
         self.set_row("vnode", "same", sessions)
