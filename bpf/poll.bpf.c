@@ -1,27 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the kernel's receive polls tell of a CPU: maps/cpu.h. An object of its own, since a kernel
  * that does not take it forwards all the same. */
+#include "lib/netdev.h"
 #include "lib/shed.h"
-
-/* Inode of our network namespace, set before loading. 0 = every namespace. */
-const volatile __u32 sv_netns_inum = 0;
-
-struct ns_common {
-	unsigned int inum;
-} __attribute__((preserve_access_index));
-
-struct net {
-	struct ns_common ns;
-} __attribute__((preserve_access_index));
-
-typedef struct {
-	struct net *net;
-} __attribute__((preserve_access_index)) possible_net_t;
-
-struct net_device {
-	int ifindex;
-	possible_net_t nd_net;
-} __attribute__((preserve_access_index));
 
 struct napi_struct {
 	struct net_device *dev;

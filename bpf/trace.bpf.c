@@ -2,31 +2,9 @@
 /* What happens to XDP frames after the last program: per device, from the kernel's own tracepoints.
  */
 #include "lib/count.h"
+#include "lib/netdev.h"
 
 #include <bpf/bpf_core_read.h>
-
-/*
- * Inode of our network namespace, set before loading. Tracepoints fire for the whole machine, and
- * interface numbers repeat from one namespace to the next. 0 = every namespace.
- */
-const volatile __u32 sv_netns_inum = 0;
-
-struct ns_common {
-	unsigned int inum;
-} __attribute__((preserve_access_index));
-
-struct net {
-	struct ns_common ns;
-} __attribute__((preserve_access_index));
-
-typedef struct {
-	struct net *net;
-} __attribute__((preserve_access_index)) possible_net_t;
-
-struct net_device {
-	int ifindex;
-	possible_net_t nd_net;
-} __attribute__((preserve_access_index));
 
 /* The row of a device of ours, or NULL. */
 static __always_inline struct sv_dcount *sv_trace_row(__u64 arg)
