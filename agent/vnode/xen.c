@@ -16,7 +16,6 @@ enum {
 	QUICK_MS = 20000,
 	CREATE_MS = 60000,
 	DESTROY_MS = 60000,
-	PORT_GONE_MS = 10000,
 };
 
 static int fail(const struct sv_vn *vn, int rc, struct sv_err *err)
@@ -113,33 +112,6 @@ static void fill_state(struct sv_vnode_status *status, const struct sv_xen_recor
 		snprintf(status->note, sizeof(status->note), "restarted: %s", told(record->ended));
 }
 
-/*
- * A vif is served by its NAPI from when its guest connects to it, and can be told where only then.
- * One that is not where its tier has it has not got that tier: the next plan gives it.
- */
-static enum sv_tier tier_of(const struct sv_vnode_spec *spec)
-{
-	bool aside = spec->tier != SV_TIER_PRODUCTION;
-	size_t i;
-
-	for (i = 0; i < spec->n_iface; i++)
-		if (sv_napi_is_misplaced_here(spec->iface[i].port, aside))
-			return aside ? SV_TIER_PRODUCTION : SV_TIER_SHADOW;
-	return spec->tier;
-}
-
-static int place_vifs(const struct sv_vnode_spec *spec, struct sv_err *err)
-{
-	bool aside = spec->tier != SV_TIER_PRODUCTION;
-	int rc = 0;
-	size_t i;
-
-	for (i = 0; i < spec->n_iface && !rc; i++)
-		if (sv_napi_is_misplaced_here(spec->iface[i].port, aside))
-			rc = sv_napi_set_threaded_here(spec->iface[i].port, aside, err);
-	return rc;
-}
-
 /* What Xen itself says of it. */
 static void fill_detail(struct sv_vnode_status *status, const struct sv_xen_record *record,
 			const cJSON *domain)
@@ -183,7 +155,7 @@ static void fill(struct sv_vnode_status *status, const struct sv_vn *vn, const c
 		return;
 	}
 	domain = find_domain(reply, record.uuid);
-	status->tier = tier_of(&spec);
+	status->tier = sv_xen_net_tier(&spec);
 	status->restarts = record.restarts;
 	if (why)
 		fill_unknown(status, &record, why);
@@ -338,23 +310,6 @@ static int xen_list(struct sv_vnode_driver *drv, struct sv_vnode_status **out, s
  * -----------------------------------------------------------------------------------------------
  */
 
-/* The kernel removes a vif a little after its domain. */
-static int wait_ports_gone(const struct sv_vnode_spec *spec, struct sv_err *err)
-{
-	struct timespec tick = { .tv_nsec = 10000000 };
-	size_t i;
-	int ms;
-
-	for (i = 0; i < spec->n_iface; i++)
-		for (ms = 0; sv_link_exists(spec->iface[i].port); ms += 10) {
-			if (ms >= PORT_GONE_MS)
-				return sv_err_set(err, -EBUSY, "its vif %s does not go away",
-						  spec->iface[i].port);
-			nanosleep(&tick, NULL);
-		}
-	return 0;
-}
-
 static void remove_disks(const cJSON *disks)
 {
 	const cJSON *disk;
@@ -390,7 +345,7 @@ int sv_xen_tear_down(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct
 	if (!sv_xen_load(vn, &record) && sv_xen_host_is(drv))
 		rc = ask_about(drv, "destroy", record.uuid, DESTROY_MS, err);
 	if (!rc && !sv_xen_load_spec(vn, &spec))
-		rc = wait_ports_gone(&spec, err);
+		rc = sv_xen_net_wait_gone(&spec, err);
 	if (rc)
 		return rc;
 	remove_disks(record.disks);
@@ -472,18 +427,6 @@ static int check(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 	return rc;
 }
 
-static int check_ports(const struct sv_vnode_spec *spec, struct sv_err *err)
-{
-	size_t i;
-
-	for (i = 0; i < spec->n_iface; i++)
-		if (sv_link_exists(spec->iface[i].port))
-			return sv_err_set(err, -EBUSY,
-					  "%s: a device %s exists already, not its own",
-					  spec->iface[i].name, spec->iface[i].port);
-	return 0;
-}
-
 int sv_xen_prepare(struct sv_vn *vn, struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 		   struct sv_xen_record *record, struct sv_err *err)
 {
@@ -496,7 +439,7 @@ int sv_xen_prepare(struct sv_vn *vn, struct sv_vnode_driver *drv, const struct s
 		return fail(vn, sv_err_set(err, -EEXIST, "it exists already"), err);
 	rc = xen->why[0] ? sv_err_set(err, -ENODEV, "%s", xen->why) : 0;
 	rc = rc ?: sv_xen_tear_down(vn, drv, err);
-	rc = rc ?: check_ports(spec, err);
+	rc = rc ?: sv_xen_net_check_free(spec, err);
 	rc = rc ?: sv_vn_mkdir(vn, err);
 	sv_xen_uuid(record->uuid);
 	rc = rc ?: sv_xen_save(vn, record, err);
@@ -546,8 +489,8 @@ static int make_again(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 {
 	int rc = ask_about(drv, "destroy", record->uuid, DESTROY_MS, err);
 
-	rc = rc ?: wait_ports_gone(was, err);
-	rc = rc ?: check_ports(spec, err);
+	rc = rc ?: sv_xen_net_wait_gone(was, err);
+	rc = rc ?: sv_xen_net_check_free(spec, err);
 	if (rc)
 		return rc;
 	sv_xen_uuid(record->uuid);
@@ -622,18 +565,6 @@ static int set_sched(struct sv_vnode_driver *drv, const struct sv_vnode_spec *sp
 	return sv_xen_ask(drv, "sched", request, -1, QUICK_MS, NULL, err);
 }
 
-static int set_mtus(const struct sv_vnode_spec *from, const struct sv_vnode_spec *to,
-		    struct sv_err *err)
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; i < to->n_iface && !rc; i++)
-		if (from->iface[i].mtu != to->iface[i].mtu)
-			rc = sv_link_set(-1, to->iface[i].port, NULL, to->iface[i].mtu, err);
-	return rc;
-}
-
 static bool cpus_differ(const struct sv_vnode_spec *from, const struct sv_vnode_spec *to)
 {
 	cJSON *x = sv_xen_parse(from), *y = sv_xen_parse(to);
@@ -650,7 +581,7 @@ static int change_live(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 {
 	int rc = set_sched(drv, spec, record->uuid, cpus_differ(was, spec), err);
 
-	rc = rc ?: set_mtus(was, spec, err);
+	rc = rc ?: sv_xen_net_set_mtus(was, spec, err);
 	return rc ?: sv_xen_save_spec(vn, spec, err);
 }
 
@@ -720,7 +651,7 @@ static int xen_set_tier(struct sv_vnode_driver *drv, const char *vnet, const cha
 		return rc;
 	spec.tier = tier;
 	rc = set_sched(drv, &spec, record.uuid, false, err);
-	rc = rc ?: place_vifs(&spec, err);
+	rc = rc ?: sv_xen_net_place(&spec, err);
 	rc = rc ?: sv_xen_save_spec(&vn, &spec, err);
 	return fail(&vn, rc, err);
 }

@@ -94,6 +94,16 @@ bool sv_xen_host_is(const struct sv_vnode_driver *drv);
 int sv_xen_event_fd(struct sv_vnode_driver *drv);
 void sv_xen_event_drain(struct sv_vnode_driver *drv);
 
+/* ---- xen_net.c ---- */
+int sv_xen_net_wait_gone(const struct sv_vnode_spec *spec, struct sv_err *err);
+/* -EBUSY: a port's name is another device's. */
+int sv_xen_net_check_free(const struct sv_vnode_spec *spec, struct sv_err *err);
+int sv_xen_net_set_mtus(const struct sv_vnode_spec *from, const struct sv_vnode_spec *to,
+			struct sv_err *err);
+/* Another tier than the spec's while a vif is not served where that has it. */
+enum sv_tier sv_xen_net_tier(const struct sv_vnode_spec *spec);
+int sv_xen_net_place(const struct sv_vnode_spec *spec, struct sv_err *err);
+
 /* ---- xen_clone.c ---- */
 int sv_xen_clone(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 		 const char *source_vnet, const char *source_name, FILE *report,
