@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import shutil
 import signal
 import statistics
 import sys
@@ -22,7 +21,8 @@ sys.path.insert(0, os.path.dirname(HERE))
 
 import hosts  # noqa: E402
 import show  # noqa: E402
-from report import describe_machine, write_csv  # noqa: E402
+from folder import Folder  # noqa: E402
+from report import describe_machine  # noqa: E402
 from testbed import PLANE_PINS, run  # noqa: E402
 from unharmed import FRAME, HOST_CPU, SENDER_CPU, Load, PacedLab, quantiles  # noqa: E402
 
@@ -33,7 +33,8 @@ BUDGET = 0.05  # of what the way forwards alone, in frames a second
 OVERHEAD = 0.55  # seconds that a bin takes beside its own
 FIRST = 300_000  # frames of a first bin, from which on it is known how many fill the time
 TRIES = 3
-STEPS = 16  # of delays.csv, in an octave
+SLICE = 0.2  # seconds of a slice at half load: most are over before a hypervisor takes the CPU
+TAKEN_AFTER = 0.01  # seconds, until what was taken of a CPU has been told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,15 +74,16 @@ def softirq_seconds(cpu):
 
 
 class Experiment:
-    def __init__(self, args):
-        self.args = args
+    def __init__(self, args, folder):
+        self.args, self.folder = args, folder
         self.ways = [way for way in WAYS if re.search(args.only, way.name)]
-        self.rates, self.slices, self.delays = [], [], {}
         self.frames = {}  # (way, state): how many fill a bin
-        self.repeated, self.part_began = 0, 0
+        self.repeated = 0
+        self.began_bins, self.began = folder.bins, time.monotonic()
+        self.stolen = os.path.abspath(f"{args.build}/bench/stolen")
         self.lab = PacedLab(os.path.abspath(args.build))
         try:
-            self.load = Load(os.path.join(args.folder, "disk"))
+            self.load = Load(os.path.join(folder.path, "disk"))
             self.make_hosts()
         except BaseException:
             self.remove()
@@ -111,6 +113,12 @@ class Experiment:
         return [way for group in rotate(groups, turn) for way in group]
 
     # ---- one bin ----------------------------------------------------------------------------------
+
+    def taken(self):
+        """By a hypervisor of the two CPUs since the machine was started, in µs."""
+        time.sleep(TAKEN_AFTER)
+        ns = json.loads(run(self.stolen))
+        return (ns[str(HOST_CPU)] + ns[str(SENDER_CPU)]) / 1000
 
     def slice(self, way, state, frames, interval=0):
         """state as hosts.py knows it. A bin that others' work spoilt is measured again."""
@@ -146,90 +154,83 @@ class Experiment:
     # ---- all of them ------------------------------------------------------------------------------
 
     def calibrate(self):
-        """How many frames fill a bin, and what the budgets are; nothing of it is kept."""
+        """How many frames fill a bin, what the budgets are, and half loads; nothing of it is kept but these."""
+        alone = {}
         for way in self.ways:
-            best = 0
             with self.host[way.name].polled():
-                for _ in range(3):
-                    out = self.bin(way, "alone", 0.4)
-                    best = max(best, out["received"] / out["seconds"])
-            self.host[way.name].budget[way.name] = math.ceil(BUDGET * best)
-            frames = math.ceil(self.args.seconds * out["sent"] / out["seconds"])
+                outs = [self.bin(way, "alone", 0.4) for _ in range(5)]
+            alone[way.name] = statistics.median(out["received"] / out["seconds"] for out in outs[1:])
+            frames = math.ceil(self.args.seconds * outs[-1]["sent"] / outs[-1]["seconds"])
             self.frames |= {(way.name, state): frames for state in way.states}
         self.lab.stop_planes()
+        machine = self.folder.machine
+        machine.setdefault("budget_packets_per_second", {
+            way.name: math.ceil(BUDGET * alone[way.name]) for way in self.ways if "budget" in way.states})
+        machine.setdefault("half_load_packets_per_second", {
+            way.name: round(alone[way.name] / 2) for way in self.ways if way.half})
+        for way in self.ways:
+            self.host[way.name].budget[way.name] = machine["budget_packets_per_second"].get(way.name)
 
-    def measure_rates(self):
-        self.part_began = time.monotonic()
-        for i in range(self.args.bins):
-            order = self.order(i)
-            for way, following in zip(order, order[1:] + [None]):
-                with self.host[way.name].polled():
-                    for state in rotate(way.states, i):
-                        self.measure_rate(way, state, i + 1)
-                self.leave(way, following)
-            write_csv(f"{self.args.folder}/rates.csv", self.rates)
-            self.progress("rates", i + 1, self.args.bins)
+    def measure(self):
+        """The rounds that are missing; rounds of delays are spread over those of the rates."""
+        part = {"date": self.args.machine["date"], "revision": self.args.machine["revision"]}
+        self.folder.machine["parts"].append(part)
+        for turn in range(self.folder.bins + 1, self.args.bins + 1):
+            self.in_turn(turn, self.ways, self.measure_rates)
+            while self.folder.rounds < turn * self.args.rounds // self.args.bins:
+                self.in_turn(self.folder.rounds + 1, [way for way in self.ways if way.half], self.measure_delays)
+            part |= {"bins": turn - self.began_bins, "took_seconds": round(time.monotonic() - self.began),
+                     "bins_measured_again": self.repeated}
+            self.folder.machine |= {"bins": turn, "delay_rounds": self.folder.rounds}
+            self.folder.save()
+            self.progress(turn)
 
-    def measure_rate(self, way, state, turn):
-        out = self.bin(way, state, self.args.seconds)
-        self.rates.append({"bin": turn, "way": way.name, "state": state, "seconds": out["seconds"],
-                           "offered": out["sent"], "forwarded": out["received"], "copied": out["copied"],
-                           "softirq_seconds": out["softirq"]})
+    def in_turn(self, turn, ways, measure):
+        """measure(way, turn) for every way, each with its device polled."""
+        order = [way for way in self.order(turn) if way in ways]
+        for way, following in zip(order, order[1:] + [None]):
+            with self.host[way.name].polled():
+                measure(way, turn)
+            self.leave(way, following)
 
-    def half_rate(self, way):
-        return statistics.median(r["forwarded"] / r["seconds"] for r in self.rates
-                                 if (r["way"], r["state"]) == (way.name, "alone")) / 2
+    def measure_rates(self, way, turn):
+        for state in rotate(way.states, turn):
+            out = self.bin(way, state, self.args.seconds)
+            self.folder.rates.append({
+                "bin": turn, "way": way.name, "state": state, "seconds": out["seconds"], "offered": out["sent"],
+                "forwarded": out["received"], "copied": out["copied"], "softirq_seconds": out["softirq"]})
 
-    def measure_delays(self):
-        self.part_began = time.monotonic()
-        for i in range(self.args.rounds):
-            order = [way for way in self.order(i) if way.half]
-            for way, following in zip(order, order[1:] + [None]):
-                with self.host[way.name].polled():
-                    for state in rotate(QUIET, i):
-                        self.measure_delay(way, state, i + 1)
-                self.leave(way, following)
-            write_csv(f"{self.args.folder}/slices.csv", self.slices)
-            write_csv(f"{self.args.folder}/delays.csv", self.delay_rows())
-            self.progress("delays at half load", i + 1, self.args.rounds)
+    def measure_delays(self, way, turn):
+        for state in rotate(QUIET, turn):
+            for number in range(max(1, round(self.args.seconds / SLICE))):
+                self.measure_delay(way, state, turn, number + 1)
 
-    def measure_delay(self, way, state, turn):
-        rate = self.half_rate(way)
-        out = self.slice(way, "half" if state == "monitored" else "alone",
-                         math.ceil(rate * self.args.seconds), round(1e9 / rate))
-        total = self.delays.setdefault((way.name, state), {})
-        for ns, n in out["delays"].items():
-            total[ns] = total.get(ns, 0) + n
+    def measure_delay(self, way, state, turn, number):
+        rate = self.folder.machine["half_load_packets_per_second"][way.name]
+        taken = self.taken()
+        out = self.slice(way, "half" if state == "monitored" else "alone", math.ceil(rate * SLICE), round(1e9 / rate))
+        taken = self.taken() - taken
+        self.folder.add_delays(way.name, state, out["delays"])
         median, p99, p999 = (round(us, 2) for us in quantiles(out["delays"]))
-        self.slices.append({"round": turn, "way": way.name, "state": state, "sent": out["sent"],
-                            "received": out["received"], "copied": out["copied"], "stalls": out["stalls"],
-                            "median_us": median, "p99_us": p99, "p999_us": p999})
+        self.folder.slices.append({
+            "round": turn, "slice": number, "way": way.name, "state": state, "sent": out["sent"],
+            "received": out["received"], "copied": out["copied"], "stalls": out["stalls"], "taken_us": round(taken),
+            "median_us": median, "p99_us": p99, "p999_us": p999})
 
-    def delay_rows(self):
-        """The histograms in steps of 1/STEPS octave, each by its upper end."""
-        for (way, state), delays in self.delays.items():
-            steps = {}
-            for ns, n in delays.items():
-                if n:
-                    step = math.ceil(STEPS * math.log2(ns / 1000))
-                    steps[step] = steps.get(step, 0) + n
-            for step in sorted(steps):
-                yield {"way": way, "state": state, "at_most_us": round(2 ** (step / STEPS), 3),
-                       "frames": steps[step]}
-
-    def progress(self, what, done, of):
-        """How long it has taken, and what is left of this part at the same pace."""
-        now = time.monotonic()
-        left = (now - self.part_began) / done * (of - done)
-        print(f"{what}: {done} of {of}, {now - self.args.began:.0f} s, {left:.0f} to go", flush=True)
+    def progress(self, done):
+        """How long it has taken, and what is left at the same pace."""
+        spent = time.monotonic() - self.began
+        left = spent / (done - self.began_bins) * (self.args.bins - done)
+        print(f"{done} of {self.args.bins} bins, {self.folder.rounds} rounds at half load, {spent:.0f} s, "
+              f"{left:.0f} to go", flush=True)
 
 
-def seconds_needed(args):
+def seconds_needed(args, folder):
     """What the whole run will take, roughly."""
     ways = [way for way in WAYS if re.search(args.only, way.name)]
-    bins = args.bins * sum(len(way.states) for way in ways) + \
-        args.rounds * sum(len(QUIET) for way in ways if way.half)
-    return 10 + bins * (args.seconds + OVERHEAD) + 2 * (args.bins + args.rounds)
+    rates = sum(len(way.states) for way in ways) * (args.seconds + OVERHEAD) + 2
+    delays = sum(len(QUIET) for way in ways if way.half) * args.seconds * (1 + OVERHEAD / SLICE) + 2
+    return 20 + (args.bins - folder.bins) * rates + (args.rounds - folder.rounds) * delays
 
 
 def arguments():
@@ -242,6 +243,8 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=float(env("BIN_SECONDS", "1")), help="of a bin")
     parser.add_argument("--rounds", type=int, default=int(env("DELAY_ROUNDS", "0")),
                         help="of the delays at half load (a fifth of the bins, at least 3)")
+    parser.add_argument("--resume", action="store_true", default=env("RESUME", "") not in ("", "0"),
+                        help="go on with what is in the folder, up to --bins in all")
     parser.add_argument("--only", default="", help="ways whose name matches this expression")
     args = parser.parse_args()
     args.folder = os.path.abspath(args.folder or f"{args.build}/experiments/monitoring")
@@ -256,41 +259,34 @@ def terminate(*_):
     raise KeyboardInterrupt
 
 
-def describe(args, experiment):
-    return args.machine | {
-        "bins": args.bins, "bin_seconds": args.seconds, "delay_rounds": args.rounds,
-        "frame_bytes": FRAME + 4, "sender_cpu": SENDER_CPU, "host_cpu": HOST_CPU,
-        "took_seconds": round(time.monotonic() - args.began),
-        "bins_measured_again": experiment.repeated,
-        "budget_packets_per_second": {way.name: experiment.host[way.name].budget[way.name]
-                                      for way in experiment.ways if "budget" in way.states},
-        "half_load_packets_per_second": {way.name: round(experiment.half_rate(way))
-                                         for way in experiment.ways if way.half},
-    }
+def open_folder(args):
+    folder = Folder(args.folder)
+    settings = {"bin_seconds": args.seconds, "frame_bytes": FRAME + 4, "sender_cpu": SENDER_CPU,
+                "host_cpu": HOST_CPU, "ways": args.only}
+    if args.resume and os.path.exists(f"{args.folder}/machine.json"):
+        folder.go_on(args.machine | settings)
+    else:
+        folder.begin(args.machine | settings)
+    return folder
 
 
 def main():
     args = arguments()
-    args.began, args.machine = time.monotonic(), describe_machine()
+    args.machine = describe_machine()
     signal.signal(signal.SIGTERM, terminate)
     signal.signal(signal.SIGINT, terminate)
-    print(f"{args.bins} bins of {args.seconds:g} s of every configuration, {args.rounds} rounds at half load: "
-          f"about {seconds_needed(args) / 60:.0f} minutes (the paper's 500 bins: BINS=500)", flush=True)
-    shutil.rmtree(args.folder, ignore_errors=True)
-    os.makedirs(args.folder)
+    folder = open_folder(args)
+    print(f"{args.bins - folder.bins} bins of {args.seconds:g} s of every configuration, "
+          f"{args.rounds - folder.rounds} rounds at half load: about {seconds_needed(args, folder) / 60:.0f} minutes "
+          "(the paper's 500 bins: BINS=500; RESUME=1 goes on with a run that was ended)", flush=True)
     os.sched_setaffinity(0, {SENDER_CPU})  # what is started from here leaves the host's CPU alone
-    experiment = Experiment(args)
+    experiment = Experiment(args, folder)
     try:
         experiment.calibrate()
-        experiment.measure_rates()
-        experiment.measure_delays()
+        experiment.measure()
     finally:
         experiment.remove()
-    os.rmdir(f"{args.folder}/disk")
-    shutil.copy(os.path.join(HERE, "paper.csv"), args.folder)
-    with open(f"{args.folder}/machine.json", "w", encoding="utf-8") as out:
-        json.dump(describe(args, experiment), out, indent=1)
-        out.write("\n")
+        os.rmdir(f"{args.folder}/disk")
     show.print_all(args.folder)
     print(f"\nreport: {show.make(args.folder)}")
 

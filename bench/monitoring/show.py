@@ -34,6 +34,9 @@ HALF = {"quiet": "no monitor", "control": "no monitor, once more (A/A)", "monito
 AT_LEAST = {"alone": 1.9, "monitored": 2.2}  # times what the bridged VNode forwards
 BUDGETED = {"budget": 5, "budget-overloaded": 6}  # percent of its rate that production may lose
 ARRIVED = 98  # percent of what was forwarded
+# A slice in which the hypervisor took more than this of the two CPUs says nothing of who lost its packets: a veth's ring
+# of 256 frames is full after less than a millisecond.
+TAKEN_US = 100
 DRAWN_WAYS = [way for way in WAYS if way != "bridged-plain"]
 
 
@@ -73,19 +76,34 @@ class Results:
     def half(self, way, state):
         """Sums and medians over the slices at half load."""
         rows = self.slices.where(way=way, state=state)
-        sums = {name: sum(rows.column(name)) for name in ("sent", "received", "copied", "stalls")}
-        return sums | {"lost": sums["sent"] - sums["received"]} | {
+        sums = {name: sum(rows.column(name)) for name in ("sent", "received", "copied", "stalls", "taken_us")}
+        return sums | {"lost": sums["sent"] - sums["received"], "slices": len(rows)} | {
             name: quantile(rows.column(name), 0.5) for name in ("median_us", "p99_us", "p999_us")}
+
+    def undisturbed(self, way, state):
+        """Slices and packets lost of those whose CPUs were not taken away."""
+        rows = [r for r in self.slices.where(way=way, state=state) if r["taken_us"] <= TAKEN_US]
+        return len(rows), sum(r["sent"] - r["received"] for r in rows)
 
     def growth(self, way, state):
         """Median over the rounds of the slice's median delay by that of the quiet slice."""
-        quiet = {r["round"]: r["median_us"] for r in self.slices.where(way=way, state="quiet")}
-        return quantile([r["median_us"] / quiet[r["round"]]
+        quiet = {(r["round"], r["slice"]): r["median_us"] for r in self.slices.where(way=way, state="quiet")}
+        return quantile([r["median_us"] / quiet[r["round"], r["slice"]]
                          for r in self.slices.where(way=way, state=state)], 0.5)
 
 
 def ways_of(res):
     return [way for way in WAYS if res.has(way, "alone")]
+
+
+def targets_at_half_load(res, way):
+    monitored = res.half(way, "monitored")
+    arrived = 100 * monitored["copied"] / monitored["received"]
+    (n, quiet), (_, control), (of, lost) = (res.undisturbed(way, state) for state in HALF)
+    # None: no slice says anything.
+    yield (f"{WAYS[way]}: lost at half load while every frame is copied, in the {of} of {monitored['slices']} slices in "
+           f"which the hypervisor left both CPUs alone ({quiet} and {control} without a monitor; {arrived:.1f} % of the "
+           "copies arrived)", lost if of and n else None, "≤", 0, "packets")
 
 
 def targets(res):
@@ -97,10 +115,8 @@ def targets(res):
     for way in ("svnet-tc", "svnet-xdp"):
         if not res.has(way, "alone"):
             continue
-        quiet, control, monitored = (res.half(way, state) for state in HALF)
-        arrived = 100 * monitored["copied"] / monitored["received"]
-        yield (f"{WAYS[way]}: lost at half load while every frame is copied ({quiet['lost']} and {control['lost']} "
-               f"without a monitor; {arrived:.1f} % of the copies arrived)", monitored["lost"], "≤", 0, "packets")
+        if len(res.slices.where(way=way)):
+            yield from targets_at_half_load(res, way)
         for state, most in BUDGETED.items():
             yield (f"{WAYS[way]}: lost of its rate at saturation, {STATES[state]}", res.cost(way, state), "≤",
                    most, "%")
@@ -112,7 +128,8 @@ def targets(res):
 
 def verdicts(res):
     for name, seen, op, target, unit in targets(res):
-        yield name, f"{op} {target} {unit}", seen, seen >= target if op == "≥" else seen <= target
+        ok = seen is not None and (seen >= target if op == "≥" else seen <= target)
+        yield name, f"{op} {target} {unit}", seen, ok
 
 
 # ---- the page -------------------------------------------------------------------------------------
@@ -205,9 +222,13 @@ def tabulate_delays(page, res):
         for state, text in HALF.items():
             h = res.half(way, state)
             rows.append([WAYS[way] if state == "quiet" else "", text, h["median_us"], res.growth(way, state),
-                         h["p99_us"], h["p999_us"], h["sent"], h["lost"], 100 * h["copied"] / h["received"], h["stalls"]])
+                         h["p99_us"], h["p999_us"], h["sent"], h["lost"], *res.undisturbed(way, state), h["slices"],
+                         h["taken_us"] / h["slices"],
+                         100 * h["copied"] / h["received"], h["stalls"]])
     page.table(["way", "monitor", "median, µs", "× quiet", "99 %, µs", "99.9 %, µs", "sent", "lost",
-                "copies that arrived, %", "sender stalled"], rows, "Medians over the slices", res.slices)
+                "slices left alone", "lost in those", "slices", "taken, µs a slice", "copies that arrived, %", "sender stalled"], rows,
+               f"Medians over the slices. Left alone: the hypervisor took at most {TAKEN_US} µs of the two CPUs.",
+               res.slices)
 
 
 def make(folder):
@@ -257,15 +278,19 @@ def print_all(folder):
             if res.has(way, state):
                 print(f"{WAYS[way]:40} {text:40} {quantile(res.kpps(way, state), 0.5):7.0f} "
                       f"{res.cost(way, state):8.1f} {100 * res.share(way, state, 'copied', 'forwarded'):9.1f}")
-    print(f"\nat half load {'':27} {'':29} {'sent':>10} {'lost':>7} {'median us':>10} {'99 % us':>9}")
+    print(f"\nat half load {'':27} {'':29} {'sent':>10} {'lost':>7} {'left alone, lost':>22} {'median us':>10} "
+          f"{'99 % us':>9}")
     for way in res.slices.distinct("way"):
         for state, text in HALF.items():
             h = res.half(way, state)
-            print(f"{WAYS[way]:40} {text:29} {h['sent']:10} {h['lost']:7} {h['median_us']:10.1f} {h['p99_us']:9.1f}")
+            slices, lost = res.undisturbed(way, state)
+            print(f"{WAYS[way]:40} {text:29} {h['sent']:10} {h['lost']:7} {slices:6} of {h['slices']:3}: {lost:7} "
+                  f"{h['median_us']:10.1f} {h['p99_us']:9.1f}")
     print()
     found = list(verdicts(res))
     for name, target, seen, ok in found:
-        print(f"target {name} {target}: seen {seen:.2f} {'ok' if ok else 'MISSED'}")
+        print(f"target {name} {target}: seen {'nothing' if seen is None else f'{seen:.2f}'} "
+              f"{'ok' if ok else 'MISSED'}")
     print(f"\n{sum(ok for *_, ok in found)} of {len(found)} targets reached")
 
 

@@ -31,17 +31,21 @@ def rate_rows(copies):
                        "softirq_seconds": 0.9}
 
 
-def slice_rows(lost):
+def slice_rows(lost, taken):
+    """What is lost in the first slices, and what the hypervisor took in them."""
     for turn in (1, 2):
         for way in RATES:
             for state in show.HALF:
-                yield {"round": turn, "way": way, "state": state, "sent": 100_000, "received": 100_000 - lost,
-                       "copied": 90_000, "stalls": 3, "median_us": 30 + turn, "p99_us": 100 + turn, "p999_us": 900 + turn}
+                first = turn == 1
+                yield {"round": turn, "slice": 1, "way": way, "state": state, "sent": 100_000,
+                       "received": 100_000 - (lost if first else 0), "copied": 90_000, "stalls": 3,
+                       "taken_us": taken if first else 0, "median_us": 30 + turn, "p99_us": 100 + turn,
+                       "p999_us": 900 + turn}
 
 
-def write(folder, lost=0, copies=1):
+def write(folder, lost=0, copies=1, taken=0):
     write_csv(f"{folder}/rates.csv", rate_rows(copies))
-    write_csv(f"{folder}/slices.csv", slice_rows(lost))
+    write_csv(f"{folder}/slices.csv", slice_rows(lost, taken))
     write_csv(f"{folder}/delays.csv", [{"way": way, "state": state, "at_most_us": us, "frames": n} for way in RATES
                                        for state in show.HALF for us, n in ((20.5, 700), (40.2, 200), (900.7, 100))])
     with open(os.path.join(BENCH, "monitoring", "paper.csv"), encoding="utf-8") as f:
@@ -82,6 +86,23 @@ def test_every_target_can_be_missed(folder):
     write(folder, lost=1)
     missed = [name for name, (_, ok) in verdicts(folder).items() if not ok]
     assert len(missed) == 2 and all("lost at half load" in name for name in missed), missed
+
+
+def test_what_is_lost_while_the_hypervisor_has_the_cpu_is_nobodys(folder):
+    write(folder, lost=1, taken=show.TAKEN_US)
+    assert len([ok for _, ok in verdicts(folder).values() if not ok]) == 2
+    write(folder, lost=1, taken=show.TAKEN_US + 1)
+    found = verdicts(folder)
+    assert all(ok for _, ok in found.values()), found
+    assert len([name for name in found if "in the 1 of 2 slices" in name]) == 2, found
+    res = show.Results(folder)
+    assert res.half("svnet-xdp", "monitored")["lost"] == 1 and res.undisturbed("svnet-xdp", "monitored") == (1, 0)
+
+
+def test_slices_that_say_nothing_reach_no_target(folder):
+    rows = [row | {"taken_us": 1000} for row in slice_rows(0, 0)]
+    write_csv(f"{folder}/slices.csv", rows)
+    assert [seen for seen, ok in verdicts(folder).values() if not ok] == [None, None]
 
 
 def test_the_drawn_delays_end_at_nothing(folder):
