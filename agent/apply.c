@@ -240,17 +240,28 @@ static int port_attach(struct step *s)
 	return rc;
 }
 
+/* A VNode's device that has come under that name since the programs were attached stays down. */
 static int port_up(struct step *s)
 {
-	return sv_link_set_up(s->agent->link, name(s, s->desired->port[s->op->index[0]].name), true,
-			      s->err);
+	const struct sv_host_port *port = &s->desired->port[s->op->index[0]];
+	__u32 ifindex;
+	int rc = ifindex_of(s, port->name, &ifindex);
+
+	if (rc)
+		return rc;
+	if (port->role == SV_ROLE_VNODE && !sv_port_is_attached(s->agent->plane, ifindex))
+		return sv_err_set(s->err, -EAGAIN, "%s is another device by now",
+				  name(s, port->name));
+	return sv_link_set_up(s->agent->link, ifindex, name(s, port->name), true, s->err);
 }
 
 /* What is gone is down. */
 static int port_down(struct step *s)
 {
-	int rc = sv_link_set_up(s->agent->link, name(s, s->actual->port[s->op->index[0]].name),
-				false, s->err);
+	__u32 port = s->actual->port[s->op->index[0]].name;
+	__u32 ifindex = sv_actual_ifindex(s->agent, port);
+	int rc =
+		ifindex ? sv_link_set_up(s->agent->link, ifindex, name(s, port), false, s->err) : 0;
 
 	return rc == -ENODEV ? 0 : rc;
 }

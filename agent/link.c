@@ -102,11 +102,10 @@ bool sv_link_name(__u32 ifindex, char name[16])
 	return if_indextoname(ifindex, name);
 }
 
-static int change(struct sv_link *link, const char *name, const char *what,
+static int change(struct sv_link *link, __u32 ifindex, const char *name, const char *what,
 		  struct rtnl_link *changes, struct sv_err *err)
 {
 	_cleanup_(cleanup_link) struct rtnl_link *old = rtnl_link_alloc();
-	__u32 ifindex = sv_link_index(name);
 	int rc;
 
 	if (!old || !changes)
@@ -118,7 +117,8 @@ static int change(struct sv_link *link, const char *name, const char *what,
 	return rc ? nl_failed(err, name, what, rc) : 0;
 }
 
-int sv_link_set_up(struct sv_link *link, const char *name, bool up, struct sv_err *err)
+int sv_link_set_up(struct sv_link *link, __u32 ifindex, const char *name, bool up,
+		   struct sv_err *err)
 {
 	_cleanup_(cleanup_link) struct rtnl_link *changes = rtnl_link_alloc();
 
@@ -128,7 +128,7 @@ int sv_link_set_up(struct sv_link *link, const char *name, bool up, struct sv_er
 		rtnl_link_set_flags(changes, IFF_UP);
 	else
 		rtnl_link_unset_flags(changes, IFF_UP);
-	return change(link, name, up ? "bring up" : "bring down", changes, err);
+	return change(link, ifindex, name, up ? "bring up" : "bring down", changes, err);
 }
 
 int sv_link_set_mtu(struct sv_link *link, const char *name, __u32 mtu, struct sv_err *err)
@@ -138,7 +138,7 @@ int sv_link_set_mtu(struct sv_link *link, const char *name, __u32 mtu, struct sv
 	if (!changes)
 		return -ENOMEM;
 	rtnl_link_set_mtu(changes, mtu);
-	return change(link, name, "set MTU", changes, err);
+	return change(link, sv_link_index(name), name, "set MTU", changes, err);
 }
 
 /* ---- offloads, by the ethtool ioctl ---- */

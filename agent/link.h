@@ -28,7 +28,9 @@ int sv_link_get(struct sv_link *link, const char *name, struct sv_link_info *inf
 		struct sv_err *err);
 __u32 sv_link_index(const char *name); /* 0: no such device */
 bool sv_link_name(__u32 ifindex, char name[16]); /* false: no such device */
-int sv_link_set_up(struct sv_link *link, const char *name, bool up, struct sv_err *err);
+/* By its number, since a name may be another device's by now; `name` is for the message. */
+int sv_link_set_up(struct sv_link *link, __u32 ifindex, const char *name, bool up,
+		   struct sv_err *err);
 int sv_link_set_mtu(struct sv_link *link, const char *name, __u32 mtu, struct sv_err *err);
 
 /*

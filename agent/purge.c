@@ -22,7 +22,8 @@ static void ports_down(struct agent *agent)
 	if (!sv_port_list(plane, &info, &n, &err))
 		for (size_t i = 0; i < n; i++)
 			if (info[i].role == SV_ROLE_VNODE && info[i].ifname[0])
-				sv_link_set_up(agent->link, info[i].ifname, false, NULL);
+				sv_link_set_up(agent->link, info[i].ifindex, info[i].ifname, false,
+					       NULL);
 	free(info);
 	sv_plane_close(plane);
 }

@@ -75,6 +75,8 @@ int sv_port_attach(struct sv_plane *plane, __u32 ifindex, enum sv_port_role role
 		   struct sv_err *err);
 /* Also for a device that is gone. -ENOENT: not one of ours. Another's qdisc or program is left. */
 int sv_port_detach(struct sv_plane *plane, __u32 ifindex, struct sv_err *err);
+/* Of any role but EXPORT: is this very device one of ours? */
+bool sv_port_is_attached(struct sv_plane *plane, __u32 ifindex);
 /* *out is the caller's to free(). Read from the pins and the kernel. */
 int sv_port_list(struct sv_plane *plane, struct sv_port_info **out, size_t *n, struct sv_err *err);
 

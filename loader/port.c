@@ -152,6 +152,14 @@ int sv_port_detach(struct sv_plane *plane, __u32 ifindex, struct sv_err *err)
 	return rc;
 }
 
+/* The kernel takes the row out with the device. */
+bool sv_port_is_attached(struct sv_plane *plane, __u32 ifindex)
+{
+	struct bpf_devmap_val val;
+
+	return !bpf_map_lookup_elem(plane->map[SV_MAP_SELF], &ifindex, &val);
+}
+
 /* ---- all ports ----------------------------------------------------------------------------- */
 
 int sv_port_list(struct sv_plane *plane, struct sv_port_info **out, size_t *n, struct sv_err *err)

@@ -196,8 +196,11 @@ static void test_device_goes_away(void **state)
 	bool fresh;
 
 	(void)state;
+	assert_false(sv_port_is_attached(plane, pa));
 	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, true, &err));
+	assert_true(sv_port_is_attached(plane, pa));
 	run("ip link del pa");
+	assert_false(sv_port_is_attached(plane, pa));
 	assert_string_equal(only_port().ifname, "");
 	reopen(&fresh);
 	assert_string_equal(only_port().ifname, "");
