@@ -500,8 +500,8 @@ static int make_again(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 	return rc ?: sv_xen_save_spec(vn, spec, err);
 }
 
-static int may_restart(const struct sv_vnode_spec *spec, const struct sv_xen_record *record,
-		       const char *state, struct sv_err *err)
+static int may_restart(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
+		       const struct sv_xen_record *record, const char *state, struct sv_err *err)
 {
 	uint32_t wait = sv_xen_backoff(record->restarts);
 	uint64_t since = uptime_s() - record->restarted_s;
@@ -511,9 +511,11 @@ static int may_restart(const struct sv_vnode_spec *spec, const struct sv_xen_rec
 			err, -ECANCELED,
 			"%s, and its restart policy leaves it so: svnet vnode start %s/%s",
 			told(state), spec->vnet, spec->name);
-	if (record->restarts && since < wait)
+	if (record->restarts && since < wait) {
+		sv_xen_event_in(drv, wait - since);
 		return sv_err_set(err, -EAGAIN, "%s again: restart %u in %llu s", told(state),
 				  record->restarts + 1, (unsigned long long)(wait - since));
+	}
 	return 0;
 }
 
@@ -534,7 +536,7 @@ static int revive(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 		  const struct sv_vnode_spec *was, const struct sv_vnode_spec *spec,
 		  struct sv_xen_record *record, const char *state, struct sv_err *err)
 {
-	int rc = record->stopped ? 0 : may_restart(spec, record, state, err);
+	int rc = record->stopped ? 0 : may_restart(drv, spec, record, state, err);
 
 	if (rc)
 		return rc;

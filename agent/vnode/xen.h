@@ -21,6 +21,8 @@ struct sv_xen {
 	char helper[PATH_MAX]; /* "" = not installed */
 	char why[160]; /* no domain can be made here, and why; "" = it can */
 	int events[2]; /* a pipe from `svnet-xl events`, whichever of them runs */
+	int timer; /* until somebody may be restarted */
+	int poll; /* both of them */
 	pid_t watcher;
 };
 
@@ -75,10 +77,10 @@ uint32_t sv_xen_backoff(uint32_t restarts);
 
 /* ---- xen_call.c ---- */
 /*
- * One request to a helper, which may hang or die: after `ms` it is killed with what it has
- * started. Its messages go to `log`. fd (-1: none) is its descriptor 3. 0, or -errno with what the
- * helper said; *reply (the caller's, may be NULL) is set on success only. -ETIMEDOUT, -EPIPE: it
- * had to be killed, or died: what it did is not known.
+ * One request to a helper, which may hang or die: after `ms`, or sooner if it says so (xl.h), it
+ * is killed with what it has started. Its messages go to `log`. fd (-1: none) is its descriptor 3.
+ * 0, or -errno with what the helper said; *reply (the caller's, may be NULL) is set on success
+ * only. -ETIMEDOUT, -EPIPE: it had to be killed, or died: what it did is not known.
  */
 int sv_xen_call(const char *helper, const char *log, const cJSON *request, int fd, int ms,
 		cJSON **reply, struct sv_err *err);
@@ -92,6 +94,8 @@ int sv_xen_ask(struct sv_vnode_driver *drv, const char *op, cJSON *request, int 
 /* Can there be domains? */
 bool sv_xen_host_is(const struct sv_vnode_driver *drv);
 int sv_xen_event_fd(struct sv_vnode_driver *drv);
+/* One is told of as if something had happened: there will be something to do. */
+void sv_xen_event_in(struct sv_vnode_driver *drv, uint32_t seconds);
 void sv_xen_event_drain(struct sv_vnode_driver *drv);
 
 /* ---- xen_net.c ---- */

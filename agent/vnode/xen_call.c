@@ -61,32 +61,64 @@ become_helper(const char *helper, int in, int out, int log, int pass)
 	_exit(127);
 }
 
-/* Up to a newline. -EPIPE: it ended without one. */
-static int read_reply(int fd, int64_t until, char *text, size_t size)
+/* The length of the line that text begins with; *len: of all that is in it. -EPIPE: it ended. */
+static int read_line(int fd, int64_t until, char *text, size_t size, size_t *len)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	size_t len = 0;
-	ssize_t n;
+	char *end;
 
-	while (len < size - 1) {
+	while (!(end = memchr(text, '\n', *len))) {
 		int64_t left = until - now_ms();
 		int ready = poll(&p, 1, left > 0 ? left : 0);
+		ssize_t n;
 
 		if (ready < 0 && errno == EINTR)
 			continue;
 		if (ready <= 0)
 			return -ETIMEDOUT;
-		n = read(fd, text + len, size - 1 - len);
+		if (*len == size)
+			return -EMSGSIZE;
+		n = read(fd, text + *len, size - *len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return -EPIPE;
-		len += n;
-		text[len] = 0;
-		if (memchr(text + len - n, '\n', n))
-			return 0;
+		*len += n;
 	}
-	return -EMSGSIZE;
+	*end = 0;
+	return end - text;
+}
+
+/* Not an answer, but when the next line is due: while a domain stands still, that is soon. */
+static bool is_promise(const char *text, int64_t last, int64_t *until)
+{
+	cJSON *json = cJSON_Parse(text);
+	const cJSON *within = cJSON_GetObjectItemCaseSensitive(json, "within_ms");
+	bool is = cJSON_IsNumber(within);
+
+	if (is)
+		*until = within->valuedouble > 0 ? now_ms() + (int64_t)within->valuedouble : last;
+	if (is && *until > last)
+		*until = last;
+	cJSON_Delete(json);
+	return is;
+}
+
+static int read_reply(int fd, int64_t last, char *text, size_t size)
+{
+	int64_t until = last;
+	size_t len = 0;
+
+	for (;;) {
+		int n = read_line(fd, until, text, size, &len);
+
+		if (n < 0)
+			return n;
+		if (!is_promise(text, last, &until))
+			return 0;
+		len -= n + 1;
+		memmove(text, text + n + 1, len);
+	}
 }
 
 static bool wait_end(pid_t pid, int ms, int *status)
@@ -112,8 +144,12 @@ static void end(pid_t pid, bool at_once, int *status)
 	wait_end(pid, -1, status);
 }
 
-static int explain(int rc, const char *op, int ms, int status, struct sv_err *err)
+static int explain(int rc, const char *op, int ms, int64_t left, int status, struct sv_err *err)
 {
+	if (rc == -ETIMEDOUT && left > 0)
+		return sv_err_set(
+			err, rc,
+			"svnet-xl hung in \"%s\" while a domain stood still and was killed", op);
 	if (rc == -ETIMEDOUT)
 		return sv_err_set(err, rc, "svnet-xl did not answer \"%s\" in %d ms and was killed",
 				  op, ms);
@@ -149,6 +185,7 @@ int sv_xen_call(const char *helper, const char *log, const cJSON *request, int f
 	_cleanup_free_ char *text = malloc(REPLY_MAX);
 	const char *op = sv_xen_str(request, "op");
 	int pipes[2], status = 0, rc;
+	int64_t last = now_ms() + ms, left;
 	pid_t pid;
 
 	if (in < 0 || !text)
@@ -163,7 +200,8 @@ int sv_xen_call(const char *helper, const char *log, const cJSON *request, int f
 	close(pipes[1]);
 	if (rc)
 		return sv_err_set(err, rc, "fork: %s", strerror(-rc));
-	rc = read_reply(out, now_ms() + ms, text, REPLY_MAX);
+	rc = read_reply(out, last, text, REPLY_MAX);
+	left = last - now_ms();
 	end(pid, rc, &status);
-	return rc ? explain(rc, op, ms, status, err) : take_reply(text, op, reply, err);
+	return rc ? explain(rc, op, ms, left, status, err) : take_reply(text, op, reply, err);
 }

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 #include "xen.h"
@@ -48,7 +50,7 @@ int sv_xen_host_open(struct sv_vnode_driver *drv, struct sv_err *err)
 	if (!xen)
 		return sv_err_set(err, -ENOMEM, "out of memory");
 	find_helper(xen->helper);
-	xen->events[0] = xen->events[1] = -1;
+	xen->events[0] = xen->events[1] = xen->timer = xen->poll = -1;
 	if (!getenv("SVNET_XL") && !is_dom0())
 		strcpy(xen->why, "this host does not run Xen, or is not its dom0: use the driver "
 				 "\"netns\", or boot it under Xen");
@@ -70,6 +72,8 @@ void sv_xen_host_close(struct sv_vnode_driver *drv)
 	}
 	sv_cleanup_fd(&xen->events[0]);
 	sv_cleanup_fd(&xen->events[1]);
+	sv_cleanup_fd(&xen->timer);
+	sv_cleanup_fd(&xen->poll);
 	free(xen);
 	drv->priv = NULL;
 }
@@ -137,16 +141,47 @@ static void keep_watching(struct sv_xen *xen)
 		become_watcher(xen);
 }
 
+static int poll_add(const struct sv_xen *xen, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(xen->poll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int open_events(struct sv_xen *xen)
+{
+	if (pipe2(xen->events, O_CLOEXEC | O_NONBLOCK))
+		return -errno;
+	xen->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	xen->poll = epoll_create1(EPOLL_CLOEXEC);
+	if (xen->timer < 0 || xen->poll < 0)
+		return -errno;
+	return poll_add(xen, xen->events[0]) ?: poll_add(xen, xen->timer);
+}
+
 int sv_xen_event_fd(struct sv_vnode_driver *drv)
 {
 	struct sv_xen *xen = drv->priv;
+	int rc = 0;
 
 	if (xen->why[0])
 		return -ENODEV;
-	if (xen->events[0] < 0 && pipe2(xen->events, O_CLOEXEC | O_NONBLOCK))
-		return -errno;
+	if (xen->events[0] < 0)
+		rc = open_events(xen);
 	keep_watching(xen);
-	return xen->events[0];
+	return rc ?: xen->poll;
+}
+
+void sv_xen_event_in(struct sv_vnode_driver *drv, uint32_t seconds)
+{
+	struct sv_xen *xen = drv->priv;
+	struct itimerspec now, then = { .it_value.tv_sec = seconds };
+
+	if (xen->timer < 0 || timerfd_gettime(xen->timer, &now))
+		return;
+	/* What another VNode waits for may come sooner: everyone looks, and waits again. */
+	if ((!now.it_value.tv_sec && !now.it_value.tv_nsec) || now.it_value.tv_sec >= seconds)
+		timerfd_settime(xen->timer, 0, &then, NULL);
 }
 
 void sv_xen_event_drain(struct sv_vnode_driver *drv)
@@ -156,5 +191,7 @@ void sv_xen_event_drain(struct sv_vnode_driver *drv)
 
 	while (xen->events[0] >= 0 && read(xen->events[0], buf, sizeof(buf)) > 0)
 		;
+	if (xen->timer >= 0 && read(xen->timer, buf, sizeof(uint64_t)) < 0 && errno != EAGAIN)
+		sv_cleanup_fd(&xen->timer);
 	keep_watching(xen);
 }

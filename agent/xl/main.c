@@ -135,6 +135,12 @@ static char *read_line(void)
 	return NULL;
 }
 
+void sv_xl_promise(uint32_t ms)
+{
+	printf("{\"within_ms\":%u}\n", ms);
+	fflush(stdout);
+}
+
 static int answer(cJSON *reply, int rc, const struct sv_err *err)
 {
 	_cleanup_free_ char *text = NULL;

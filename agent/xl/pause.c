@@ -17,6 +17,8 @@
 
 #include "xl.h"
 
+enum { GRACE_MS = 2000 };
+
 struct sv_xl_watch {
 	pthread_t thread;
 	libxl_ctx *ctx; /* one's own: a context waits for whoever uses it */
@@ -71,8 +73,11 @@ static void look(struct sv_xl_watch *watch)
 
 	libxl_dominfo_init(&info);
 	if (!watch->since_ms && !libxl_domain_info(watch->ctx, &info, watch->domid) &&
-	    sv_xl_is_suspended(&info))
+	    sv_xl_is_suspended(&info)) {
 		watch->since_ms = sv_xl_now_ms();
+		if (watch->limit_ms)
+			sv_xl_promise(watch->limit_ms + GRACE_MS);
+	}
 	libxl_dominfo_dispose(&info);
 }
 
@@ -155,6 +160,8 @@ uint64_t sv_xl_watch_stop(struct sv_xl_watch *watch, bool *cut)
 	eventfd_write(watch->stop, 1);
 	pthread_join(watch->thread, NULL);
 	since = watch->since_ms;
+	if (since)
+		sv_xl_promise(0);
 	*cut = watch->cut;
 	release(watch);
 	return since;

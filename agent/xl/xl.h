@@ -15,8 +15,14 @@
  *
  *	{"op": "create", "lock": DIR, …}	{"domid": 7} or {"error": TEXT, "errno": 22}
  *
- * so that whoever waits for it can kill it at any moment. It goes on when who asked is gone, and
- * holds the lock until it has ended: production must not stay suspended because an agent died.
+ * so that whoever waits for it can kill it at any moment. Before its answer it may say
+ *
+ *	{"within_ms": 5000}
+ *
+ * and is to be killed when its next line has not come by then (0: as before): a helper that hangs
+ * while production stands still must not have as long as one that works. It goes on when who
+ * asked is gone, and holds the lock until it has ended: production must not stay suspended
+ * because an agent died.
  *
  * A domain in a request:
  *
@@ -32,6 +38,10 @@ struct sv_xl {
 	char complaint[256]; /* libxl's first error of this request */
 	int fd; /* what the caller passed along, -1 = nothing */
 };
+
+/* ---- main.c ---- */
+/* Whoever waits for the answer is told when to wait no longer. */
+void sv_xl_promise(uint32_t ms);
 
 /* ---- config.c: a request's domain as libxl's; calls nothing that needs Xen ---- */
 int sv_xl_config(libxl_domain_config *config, const cJSON *domain, struct sv_err *err);

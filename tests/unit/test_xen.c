@@ -484,6 +484,24 @@ static void one_that_hangs(void **state)
 	assert_true(i < 200);
 }
 
+/* While production stands still it has less time than for all of its work. */
+static void one_that_hangs_where_it_must_not(void **state)
+{
+	struct fixture *f = *state;
+	int64_t start = now_ms();
+
+	write_helper(f, "echo '{\"within_ms\":300}'; sleep 60");
+	assert_int_equal(call(f, 20000, NULL), -ETIMEDOUT);
+	assert_in_range(now_ms() - start, 300, 10000);
+	assert_string_equal(f->err.text, "svnet-xl hung in \"list\" while a domain stood still and "
+					 "was killed");
+	/* It never gets more time than the caller has, and all of that again once it goes on. */
+	write_helper(f, "echo '{\"within_ms\":60000}'; sleep 60");
+	assert_int_equal(call(f, 500, NULL), -ETIMEDOUT);
+	write_helper(f, "printf '{\"within_ms\":300}\n{\"within_ms\":0}\n'; sleep 1; echo '{}'");
+	assert_int_equal(call(f, 20000, NULL), 0);
+}
+
 /* ---- the driver over one
  * ------------------------------------------------------------------------------------- */
 
@@ -739,6 +757,30 @@ static void events_go_on(void **state)
 	close_driver(f);
 }
 
+/* The end of a wait is an event, or a restart would come when somebody happens to look. */
+static void a_wait_that_ends(void **state)
+{
+	struct fixture *f = *state;
+	int64_t start;
+	FILE *file;
+	int fd;
+
+	open_driver(f, "");
+	file = fopen(f->helper, "w");
+	fprintf(file, "#!/bin/sh\nexec sleep 60\n");
+	fclose(file);
+	fd = f->drv.ops->event_fd(&f->drv);
+	start = now_ms();
+	sv_xen_event_in(&f->drv, 60);
+	sv_xen_event_in(&f->drv, 1);
+	sv_xen_event_in(&f->drv, 30);
+	assert_true(told(fd));
+	assert_in_range(now_ms() - start, 900, 4000);
+	f->drv.ops->event_drain(&f->drv);
+	assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 0), 0);
+	close_driver(f);
+}
+
 static void a_running_domain_is_not_rebooted(void **state)
 {
 	struct sv_vnode_spec spec = make_spec("A");
@@ -834,12 +876,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_refusal, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_that_dies, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_that_hangs, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_hangs_where_it_must_not, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_life, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_helper_that_dies_in_create, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_half_made, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_crash, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_xen_that_does_not_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_go_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_wait_that_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_running_domain_is_not_rebooted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clone, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_clone_whose_helper_dies, setup, teardown),
