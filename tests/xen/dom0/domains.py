@@ -3,6 +3,7 @@
 import json
 import re
 
+from lib import netns
 from lib.shell import need, out, run, wait_for
 
 KERNEL, INITRD = "/srv/guest/vmlinux", "/srv/guest/guest.initrd"
@@ -58,7 +59,8 @@ def booted(name, seconds=60):
 
 def guest_options(name, addresses, routes=(), more=()):
     """The command line of a guest of ours (tests/xen/init.guest)."""
-    words = ["console=hvc0", "mitigations=off", "nokaslr", "quiet", "loglevel=3", f"sv.name={name}"]
+    words = ["console=hvc0", "mitigations=off", "nokaslr", "quiet", "loglevel=3", f"sv.name={name}",
+             "sysrq_always_enabled"]
     words += [f"sv.eth{n}={a}" for n, a in enumerate(addresses)]
     words += [f"sv.route={to},{via}" for to, via in routes]
     return " ".join([*words, *more])
@@ -82,3 +84,33 @@ def destroy_all():
     for name in domains():
         run("xl", "destroy", name, check=False)
     need(not domains(), f"domains that cannot be destroyed: {list(domains())}")
+
+
+class Dom0:
+    """Dom0 as it is, and machines of namespaces beside it."""
+
+    def __init__(self, prefix, datapath):
+        self.prefix, self.datapath, self.hosts, self.options = prefix, datapath, [], None
+        self.sides = []
+
+    def up(self):
+        pass
+
+    def reset(self):
+        pass
+
+    def destroy(self):
+        destroy_all()
+        for net in self.sides:
+            run("ip", "netns", "del", net.name, check=False)
+        self.sides = []
+
+    def side(self, name, vif, address, gateway):
+        """A machine of its own whose frames come and go by a vif."""
+        net = netns.create(self.prefix + name)
+        self.sides.append(net)
+        run("ip", "link", "set", vif, "netns", net.name)
+        net.run("ip", "address", "add", address, "dev", vif)
+        net.run("ip", "link", "set", vif, "up")
+        net.run("ip", "route", "add", "default", "via", gateway)
+        return net

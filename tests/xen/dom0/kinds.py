@@ -4,26 +4,9 @@ import json
 import os
 
 import domains
+from domains import Dom0
 from lib.shell import binary, need, run
 from lib.tap import scenario
-
-
-
-class Dom0:
-    """Dom0 as it is."""
-
-    def __init__(self, prefix, datapath):
-        self.prefix, self.datapath, self.hosts, self.options = prefix, datapath, [], None
-
-    def up(self):
-        pass
-
-    def reset(self):
-        pass
-
-    def destroy(self):
-        domains.destroy_all()
-
 
 UUID = "00112233-4455-4677-8899-aabbccddeeff"
 XL = "svnet-xl"

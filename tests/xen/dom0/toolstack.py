@@ -3,39 +3,9 @@
 import os
 
 import domains
-from lib import netns
+from domains import Dom0
 from lib.shell import need, out, run, wait_for
 from lib.tap import scenario
-
-
-class Dom0:
-    """Dom0 with two machines of namespaces at either side of a guest."""
-
-    def __init__(self, prefix, datapath):
-        self.prefix, self.datapath, self.hosts, self.options = prefix, datapath, [], None
-        self.sides = []
-
-    def up(self):
-        pass
-
-    def reset(self):
-        pass
-
-    def destroy(self):
-        domains.destroy_all()
-        for net in self.sides:
-            run("ip", "netns", "del", net.name, check=False)
-        self.sides = []
-
-    def side(self, name, vif, address, gateway):
-        """A machine of its own whose frames come and go by a vif."""
-        net = netns.create(self.prefix + name)
-        self.sides.append(net)
-        run("ip", "link", "set", vif, "netns", net.name)
-        net.run("ip", "address", "add", address, "dev", vif)
-        net.run("ip", "link", "set", vif, "up")
-        net.run("ip", "route", "add", "default", "via", gateway)
-        return net
 
 
 @scenario("xen: the hypervisor, dom0's kernel and xl agree", Dom0, ("none",))
