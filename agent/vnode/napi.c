@@ -9,7 +9,6 @@
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "rtnl.h"
@@ -86,16 +85,30 @@ static int threads_ask(int netns, const char *dev, struct threads *threads)
 	return threads->n ? 0 : -ENOENT;
 }
 
-/* Every thread for a device of that name, in whatever namespace. */
-static void threads_named(const char *dev, struct threads *threads)
+/*
+ * Does a kernel thread of that name serve the device? Netback has more than NAPI's: for each queue
+ * one that copies to the guest, and one that gives back what came from it.
+ */
+static bool serves(const char *comm, const char *dev, bool netback)
 {
-	char want[32], path[288], comm[32];
+	char want[32];
+
+	/* A thread's name has at most 15 characters. */
+	snprintf(want, 16, "napi/%s-", dev);
+	if (!strncmp(comm, want, strlen(want)))
+		return true;
+	snprintf(want, 16, "%s-q", dev);
+	return netback && !strncmp(comm, want, strlen(want));
+}
+
+/* Every thread for a device of that name, in whatever namespace. */
+static void threads_named(const char *dev, bool netback, struct threads *threads)
+{
+	char path[288], comm[32];
 	struct dirent *d;
 	DIR *proc = opendir("/proc");
 
 	threads->n = 0;
-	/* A thread's name has at most 15 characters. */
-	snprintf(want, 16, "napi/%s-", dev);
 	while (proc && (d = readdir(proc))) {
 		_cleanup_close_ int fd = -1;
 		ssize_t n;
@@ -105,9 +118,11 @@ static void threads_named(const char *dev, struct threads *threads)
 		snprintf(path, sizeof(path), "/proc/%s/comm", d->d_name);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		n = fd < 0 ? -1 : read(fd, comm, sizeof(comm) - 1);
-		if (n <= 0 || strncmp(comm, want, strlen(want)) || threads->n == THREADS_MAX)
+		if (n <= 0 || threads->n == THREADS_MAX)
 			continue;
-		threads->pid[threads->n++] = atoi(d->d_name);
+		comm[n] = 0;
+		if (serves(comm, dev, netback))
+			threads->pid[threads->n++] = atoi(d->d_name);
 	}
 	if (proc)
 		closedir(proc);
@@ -131,7 +146,7 @@ static void renice(int netns, const char *dev, const struct threads *before)
 	if (threads_ask(netns, dev, &now) == 0)
 		before = &none;
 	else
-		threads_named(dev, &now);
+		threads_named(dev, false, &now);
 	for (i = 0; i < now.n; i++)
 		if (!threads_have(before, now.pid[i]))
 			setpriority(PRIO_PROCESS, now.pid[i], NICE);
@@ -145,7 +160,7 @@ static int set_threaded(int netns, int fd, const char *dev, bool threaded, struc
 
 	if (read(fd, &now, 1) == 1 && (now != '0') == threaded)
 		return 0;
-	threads_named(dev, &before);
+	threads_named(dev, false, &before);
 	if (pwrite(fd, threaded ? "1" : "0", 1, 0) != 1)
 		return sv_err_set(err, -errno, "%s: threaded NAPI: %s", dev, strerror(errno));
 	if (threaded)
@@ -170,21 +185,9 @@ int sv_napi_set_threaded(const struct sv_vn *vn, pid_t keeper, const char *dev, 
 	return set_threaded(netns, fd, dev, threaded, err);
 }
 
-/* A sysfs of our own namespace that is mounted nowhere: /sys may be another's. */
-static int open_sysfs(void)
-{
-	_cleanup_close_ int fs = fsopen("sysfs", FSOPEN_CLOEXEC);
-	int fd;
-
-	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
-		return -errno;
-	fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	return fd < 0 ? -errno : fd;
-}
-
 static int open_attribute(const char *dev, const char *name)
 {
-	_cleanup_close_ int sysfs = open_sysfs();
+	_cleanup_close_ int sysfs = sv_ns_sysfs();
 	char path[64];
 	int fd;
 
@@ -212,7 +215,35 @@ static bool is_one(const char *dev, const char *name)
 	return fd >= 0 && read(fd, &now, 1) == 1 && now != '0';
 }
 
-bool sv_napi_is_misplaced_here(const char *dev, bool threaded)
+/* How many of a vif's threads have not the priority of their place; `set`: they get it. */
+static size_t threads_astray(const char *dev, bool aside, bool set)
 {
-	return is_one(dev, "carrier") && is_one(dev, "threaded") != threaded;
+	int want = aside ? NICE : 0;
+	struct threads threads;
+	size_t i, astray = 0;
+
+	threads_named(dev, true, &threads);
+	for (i = 0; i < threads.n; i++) {
+		if (getpriority(PRIO_PROCESS, threads.pid[i]) == want)
+			continue;
+		astray++;
+		if (set)
+			setpriority(PRIO_PROCESS, threads.pid[i], want);
+	}
+	return astray;
+}
+
+bool sv_napi_vif_is_misplaced(const char *dev, bool aside)
+{
+	return is_one(dev, "carrier") &&
+	       (is_one(dev, "threaded") != aside || threads_astray(dev, aside, false));
+}
+
+int sv_napi_place_vif(const char *dev, bool aside, struct sv_err *err)
+{
+	int rc = sv_napi_set_threaded_here(dev, aside, err);
+
+	if (!rc)
+		threads_astray(dev, aside, true);
+	return rc;
 }

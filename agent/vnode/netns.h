@@ -71,6 +71,8 @@ void sv_ns_leave(struct sv_ns_guard *guard);
 
 /* A socket, or a file of /proc/sys, of that namespace. */
 int sv_ns_socket(int netns, int family, int type, int protocol);
+/* A sysfs of the caller's own namespace that is mounted nowhere: /sys may be another's. */
+int sv_ns_sysfs(void);
 
 /*
  * Runs argv in a network namespace with `input` as its standard input. 0, or -errno, or the exit
@@ -142,8 +144,10 @@ int sv_napi_set_threaded(const struct sv_vn *vn, pid_t keeper, const char *dev, 
 			 struct sv_err *err);
 /* Of a device of the caller's own namespace, which must be up. */
 int sv_napi_set_threaded_here(const char *dev, bool threaded, struct sv_err *err);
-/* Of the same: it takes packets, and not where it is to. */
-bool sv_napi_is_misplaced_here(const char *dev, bool threaded);
+/* A vif is served by threads of its own from when its guest connects to it: at low priority, or in
+ * production's softirq and at its priority. */
+bool sv_napi_vif_is_misplaced(const char *dev, bool aside);
+int sv_napi_place_vif(const char *dev, bool aside, struct sv_err *err);
 
 /* ---- config.c, shape.c, sysctl.c
  * ----------------------------------------------------------------- */

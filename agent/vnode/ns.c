@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -54,6 +55,17 @@ int sv_ns_socket(int netns, int family, int type, int protocol)
 	if (rc)
 		return rc;
 	fd = socket(family, type | SOCK_CLOEXEC, protocol);
+	return fd < 0 ? -errno : fd;
+}
+
+int sv_ns_sysfs(void)
+{
+	_cleanup_close_ int fs = fsopen("sysfs", FSOPEN_CLOEXEC);
+	int fd;
+
+	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+		return -errno;
+	fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
 }
 

@@ -70,8 +70,8 @@ static const cJSON *find_domain(const cJSON *reply, const char *uuid)
 	return NULL;
 }
 
-int sv_xen_state(struct sv_vnode_driver *drv, const struct sv_xen_record *record, char state[16],
-		 struct sv_err *err)
+static int look_at(struct sv_vnode_driver *drv, const struct sv_xen_record *record, char state[16],
+		   uint32_t *domid, struct sv_err *err)
 {
 	cJSON *uuids = cJSON_CreateArray(), *reply = NULL;
 	const cJSON *domain;
@@ -81,8 +81,17 @@ int sv_xen_state(struct sv_vnode_driver *drv, const struct sv_xen_record *record
 	rc = list_domains(drv, uuids, &reply, err);
 	domain = find_domain(reply, record->uuid);
 	snprintf(state, 16, "%s", domain ? sv_xen_str(domain, "state") : "gone");
+	*domid = sv_xen_num(domain, "domid");
 	cJSON_Delete(reply);
 	return rc;
+}
+
+int sv_xen_state(struct sv_vnode_driver *drv, const struct sv_xen_record *record, char state[16],
+		 struct sv_err *err)
+{
+	uint32_t domid;
+
+	return look_at(drv, record, state, &domid, err);
 }
 
 static bool is_dead(const char *state)
@@ -592,13 +601,17 @@ static int change(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 		  struct sv_xen_record *record, struct sv_err *err)
 {
 	const char *fixed = sv_xen_fixed(was, spec);
+	uint32_t domid;
 	char state[16];
-	int rc = sv_xen_state(drv, record, state, err);
+	int rc = look_at(drv, record, state, &domid, err);
 
 	if (rc)
 		return rc;
 	if (is_dead(state))
 		return revive(vn, drv, was, spec, record, state, err);
+	rc = sv_xen_net_mend(was, domid, err);
+	if (rc)
+		return rc;
 	if (!fixed)
 		return change_live(vn, drv, was, spec, record, err);
 	if (record->started || !strcmp(state, "running"))

@@ -102,6 +102,8 @@ void sv_xen_event_drain(struct sv_vnode_driver *drv);
 int sv_xen_net_wait_gone(const struct sv_vnode_spec *spec, struct sv_err *err);
 /* -EBUSY: a port's name is another device's. */
 int sv_xen_net_check_free(const struct sv_vnode_spec *spec, struct sv_err *err);
+/* A running domain's vifs have their names. -EAGAIN: one had not, has it again, and is DOWN. */
+int sv_xen_net_mend(const struct sv_vnode_spec *spec, uint32_t domid, struct sv_err *err);
 int sv_xen_net_set_mtus(const struct sv_vnode_spec *from, const struct sv_vnode_spec *to,
 			struct sv_err *err);
 /* Another tier than the spec's while a vif is not served where that has it. */

@@ -2,7 +2,12 @@
 /* A domain's vifs, as devices of this host: xl/hotplug.c names them and leaves them DOWN. */
 #include "xen.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 
 enum { GONE_MS = 10000 };
@@ -36,6 +41,75 @@ int sv_xen_net_check_free(const struct sv_vnode_spec *spec, struct sv_err *err)
 	return 0;
 }
 
+/* What the host's side of a domain's vif is called now; false: there is none. */
+static bool vif_name(uint32_t domid, size_t n, char name[IFNAMSIZ])
+{
+	_cleanup_close_ int sysfs = sv_ns_sysfs();
+	struct dirent *d = NULL;
+	char path[64];
+	DIR *dir;
+	int fd;
+
+	snprintf(path, sizeof(path), "bus/xen-backend/devices/vif-%u-%zu/net", domid, n);
+	fd = openat(sysfs, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	while (dir && (d = readdir(dir)) && d->d_name[0] == '.')
+		;
+	if (d)
+		snprintf(name, IFNAMSIZ, "%.15s", d->d_name);
+	if (dir)
+		closedir(dir);
+	return d;
+}
+
+/* DOWN: it comes up again as any other, when what it carries is in place. */
+static int rename_down(const char *from, const char *to)
+{
+	_cleanup_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { 0 };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%.15s", from);
+	if (ioctl(sock, SIOCGIFFLAGS, &ifr))
+		return -errno;
+	ifr.ifr_flags &= ~IFF_UP;
+	if (ioctl(sock, SIOCSIFFLAGS, &ifr))
+		return -errno;
+	snprintf(ifr.ifr_newname, sizeof(ifr.ifr_newname), "%.15s", to);
+	return ioctl(sock, SIOCSIFNAME, &ifr) ? -errno : 0;
+}
+
+static int name_back(const struct sv_vnode_spec *spec, uint32_t domid, size_t n, struct sv_err *err)
+{
+	const struct sv_vnode_iface *iface = &spec->iface[n];
+	char now[IFNAMSIZ];
+	int rc;
+
+	if (!vif_name(domid, n, now))
+		return sv_err_set(err, -ENODEV,
+				  "%s: its vif %s was taken away while it runs; svnet vnode "
+				  "destroy %s/%s makes it anew",
+				  iface->name, iface->port, spec->vnet, spec->name);
+	if (!strcmp(now, iface->port))
+		return 0;
+	rc = rename_down(now, iface->port);
+	if (rc)
+		return sv_err_set(err, rc,
+				  "%s: its vif %s was renamed %s, and cannot be named back: %s",
+				  iface->name, iface->port, now, strerror(-rc));
+	return sv_err_set(err, -EAGAIN, "%s: its vif %s was renamed %s: named back", iface->name,
+			  iface->port, now);
+}
+
+int sv_xen_net_mend(const struct sv_vnode_spec *spec, uint32_t domid, struct sv_err *err)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < spec->n_iface && !rc; i++)
+		rc = name_back(spec, domid, i, err);
+	return rc;
+}
+
 int sv_xen_net_set_mtus(const struct sv_vnode_spec *from, const struct sv_vnode_spec *to,
 			struct sv_err *err)
 {
@@ -58,7 +132,7 @@ enum sv_tier sv_xen_net_tier(const struct sv_vnode_spec *spec)
 	size_t i;
 
 	for (i = 0; i < spec->n_iface; i++)
-		if (sv_napi_is_misplaced_here(spec->iface[i].port, aside))
+		if (sv_napi_vif_is_misplaced(spec->iface[i].port, aside))
 			return aside ? SV_TIER_PRODUCTION : SV_TIER_SHADOW;
 	return spec->tier;
 }
@@ -70,7 +144,7 @@ int sv_xen_net_place(const struct sv_vnode_spec *spec, struct sv_err *err)
 	size_t i;
 
 	for (i = 0; i < spec->n_iface && !rc; i++)
-		if (sv_napi_is_misplaced_here(spec->iface[i].port, aside))
-			rc = sv_napi_set_threaded_here(spec->iface[i].port, aside, err);
+		if (sv_napi_vif_is_misplaced(spec->iface[i].port, aside))
+			rc = sv_napi_place_vif(spec->iface[i].port, aside, err);
 	return rc;
 }
