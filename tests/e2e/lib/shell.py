@@ -13,10 +13,13 @@ class Fail(AssertionError):
     """A scenario's expectation that did not hold."""
 
 
+def lines(text):
+    """Diagnostic lines of the TAP output."""
+    return "".join(f"# {line}\n" for line in str(text).splitlines())
+
+
 def note(text):
-    """A diagnostic line of the TAP output."""
-    for line in str(text).splitlines():
-        print(f"# {line}", flush=True)
+    print(lines(text), end="", flush=True)
 
 
 def debug(text):

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The list of scenarios, and running them as TAP."""
+import contextlib
 import fnmatch
+import io
+import multiprocessing
+import sys
 import time
 import traceback
 
 from . import account
-from .shell import Fail, note
+from .shell import Fail, lines, note
 
 SCENARIOS = []
 
@@ -39,38 +43,77 @@ def chosen(only, datapath):
     return groups
 
 
-class Runner:
-    def __init__(self, prefix, options):
-        self.prefix, self.options = prefix, options
-        self.number = self.failed = 0
+class Tally:
+    """The verdicts of all runners, in the order in which they come."""
 
-    def line(self, ok, name, more=""):
-        self.number += 1
-        self.failed += not ok
-        print(f"{'ok' if ok else 'not ok'} {self.number} - {name}{more}", flush=True)
+    def __init__(self):
+        self.lock = multiprocessing.Lock()
+        self.counts = multiprocessing.Array("i", 2, lock=False)
+
+    @property
+    def number(self):
+        return self.counts[0]
+
+    @property
+    def failed(self):
+        return self.counts[1]
+
+    def tell(self, ok, name, notes):
+        with self.lock:
+            self.counts[0] += 1
+            self.counts[1] += not ok
+            sys.stdout.write(f"{'ok' if ok else 'not ok'} {self.number} - {name}\n{notes}")
+            sys.stdout.flush()
+
+
+class Runner:
+    """Runs groups one after the other. Beside others, a scenario's lines are printed in one piece."""
+
+    def __init__(self, prefix, options, tally=None, beside=False):
+        self.prefix, self.options, self.beside = prefix, options, beside
+        self.tally = tally or Tally()
+
+    @property
+    def number(self):
+        return self.tally.number
+
+    @property
+    def failed(self):
+        return self.tally.failed
 
     def group(self, topo_class, datapath, scenarios):
-        topo = None
-        for s in scenarios:
-            name = f"{s.name} [{datapath}]"
-            start = time.monotonic()
-            try:
-                if topo is None:
-                    topo = self.build(topo_class, datapath)
-                text = self.one(topo, s) or ""
-                self.line(True, name)
-                note(f"{name}: {time.monotonic() - start:.1f} s {text}")
-            except Skip as skip:
-                self.line(True, name, f" # SKIP {skip}")
-            except Exception as error:  # pylint: disable=broad-except
-                self.line(False, name)
-                self.explain(error, topo)
-                if self.options.keep and topo:
-                    topo.keep = True
+        self.topo = None
+        try:
+            for s in scenarios:
+                self.scenario(topo_class, datapath, s)
+                if self.topo and self.topo.keep:
                     return
-                self.drop(topo)
-                topo = None
-        self.drop(topo)
+        finally:
+            self.drop()
+
+    def scenario(self, topo_class, datapath, s):
+        name = f"{s.name} [{datapath}]"
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said) if self.beside else contextlib.nullcontext():
+            ok, more, notes = self.verdict(topo_class, datapath, s, name)
+        self.tally.tell(ok, name + more, said.getvalue() + notes)
+        if not ok and self.options.keep and self.topo:
+            self.topo.keep = True
+        elif not ok:
+            self.drop()
+
+    def verdict(self, topo_class, datapath, s, name):
+        """Did it pass, what is said behind its name, and the lines that follow."""
+        start = time.monotonic()
+        try:
+            if self.topo is None:
+                self.topo = self.build(topo_class, datapath)
+            text = self.one(self.topo, s) or ""
+            return True, "", lines(f"{name}: {time.monotonic() - start:.1f} s {text}")
+        except Skip as skip:
+            return True, f" # SKIP {skip}", ""
+        except Exception as error:  # pylint: disable=broad-except
+            return False, "", self.explain(error, self.topo)
 
     def build(self, topo_class, datapath):
         topo = topo_class.__new__(topo_class)
@@ -83,7 +126,7 @@ class Runner:
             for host in topo.hosts:
                 note(f"{host.name}: {host.log_tail()}")
             if not self.options.keep:
-                self.drop(topo)
+                topo.destroy()
             raise
         topo.dirty = False
         return topo
@@ -98,13 +141,14 @@ class Runner:
         return text
 
     def explain(self, error, topo):
-        note(f"{type(error).__name__}: {error}" if not isinstance(error, Fail) else error)
+        text = lines(f"{type(error).__name__}: {error}" if not isinstance(error, Fail) else error)
         if not isinstance(error, Fail) or self.options.verbose:
-            note("".join(traceback.format_exception(error)[-6:]))
+            text += lines("".join(traceback.format_exception(error)[-6:]))
         for host in topo.hosts if topo else []:
-            note(f"{host.name}: {host.log_tail(3)[-500:]}")
+            text += lines(f"{host.name}: {host.log_tail(3)[-500:]}")
+        return text
 
-    @staticmethod
-    def drop(topo):
+    def drop(self):
+        topo, self.topo = self.topo, None
         if topo:
             topo.destroy()
