@@ -213,6 +213,7 @@ static void check_port_names(struct sv_load *l)
 void sv_load_check(struct sv_load *l)
 {
 	check_port_names(l);
+	sv_load_check_disks(l);
 	for (size_t v = 0; v < l->net->n_vnet; v++) {
 		check_segments(l, &l->net->vnet[v]);
 		check_edges(l, v);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "doc_change.h"
@@ -93,6 +94,52 @@ static const char *production_name(const cJSON *doc, const char *group)
 	return NULL;
 }
 
+/* On the same host under Xen: then the one was cloned from the other. */
+static bool is_cloned(const cJSON *vnode, const cJSON *of)
+{
+	return of && !strcmp(sv_json_str(vnode, "driver") ?: "", "xen") &&
+	       !strcmp(sv_json_str(of, "driver") ?: "", "xen") &&
+	       !strcmp(sv_json_str(vnode, "host") ?: "", sv_json_str(of, "host") ?: "");
+}
+
+static bool has_own(const cJSON *disk, const cJSON *of)
+{
+	return of && strcmp(sv_json_str(disk, "snapshot") ?: "none", "none") &&
+	       !(cJSON_IsTrue(sv_json_get(disk, "readonly")) &&
+		 cJSON_IsTrue(sv_json_get(of, "readonly")));
+}
+
+static const cJSON *disk_like(const cJSON *vnode, const cJSON *disk)
+{
+	const char *device = sv_json_str(disk, "device") ?: "";
+	const cJSON *other;
+
+	cJSON_ArrayForEach (other, sv_json_get(sv_json_get(vnode, "xen"), "disks"))
+		if (!strcmp(sv_json_str(other, "device") ?: "", device))
+			return other;
+	return NULL;
+}
+
+/* What it wrote stays its own: the copies that it was made with are from now on its disks. */
+static int name_disks(const char *vnet, const cJSON *vnode, const cJSON *of)
+{
+	cJSON *disk;
+
+	if (!is_cloned(vnode, of))
+		return 0;
+	cJSON_ArrayForEach (disk, sv_json_get(sv_json_get(vnode, "xen"), "disks")) {
+		char path[PATH_MAX];
+
+		if (!has_own(disk, disk_like(of, disk)))
+			continue;
+		snprintf(path, sizeof(path), SV_VNODE_OWN_DISK, sv_json_str(disk, "path") ?: "",
+			 vnet, vnode->string);
+		if (sv_json_set(disk, "path", cJSON_CreateString(path)))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /* The shadow's own configuration, as the loader would spell it out. */
 static int promote(cJSON *work, const char *name, const char *of)
 {
@@ -100,8 +147,17 @@ static int promote(cJSON *work, const char *name, const char *of)
 		sv_json_get(sv_json_get(sv_json_get(work, "shadows"), name), "override");
 	const cJSON *base = sv_json_get(vnets_of(work), of);
 	cJSON *merged = override ? sv_json_merge(base, override) : cJSON_Duplicate(base, true);
+	const cJSON *vnode;
+	int rc = 0;
 
-	return sv_json_set(vnets_of(work), name, merged);
+	cJSON_ArrayForEach (vnode, sv_json_get(merged, "vnodes"))
+		rc = rc
+			     ?: name_disks(name, vnode,
+					   sv_json_get(sv_json_get(base, "vnodes"), vnode->string));
+	if (!rc)
+		return sv_json_set(vnets_of(work), name, merged);
+	cJSON_Delete(merged);
+	return rc;
 }
 
 /* The group keeps its name, whatever its production is called now. */

@@ -86,6 +86,8 @@ void sv_load_points(struct sv_load *l, const struct sv_path *at, struct sv_net_s
 		    const cJSON *points);
 /* check.c: what can only be said about the network as a whole. */
 void sv_load_check(struct sv_load *l);
+/* Of no two VNodes of a host one writes to the other's. */
+void sv_load_check_disks(struct sv_load *l);
 
 int sv_parse_mac(const char *text, uint8_t mac[6]);
 int sv_parse_rate(const char *text, uint32_t *kbit);

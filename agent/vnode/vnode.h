@@ -33,6 +33,9 @@ struct sv_vnode_iface {
 	char **addresses; /* "10.0.0.1/24", NULL-terminated */
 };
 
+/* A clone's own disk: its original's path, the clone's VNet and VNode. */
+#define SV_VNODE_OWN_DISK "%s.svnet-%s-%s"
+
 struct sv_vnode_spec {
 	char vnet[32], name[32]; /* together the VNode's name, "A/r1" */
 	char driver[16];

@@ -7,7 +7,6 @@
  */
 #include "xen.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -197,26 +196,6 @@ static int xen_status(struct sv_vnode_driver *drv, const char *vnet, const char 
 /* ---- all of them
  * ------------------------------------------------------------------------------------------- */
 
-/* Calls fn for each folder of ours. */
-static int each_vnode(struct sv_vnode_driver *drv, int (*fn)(void *arg, const struct sv_vn *vn),
-		      void *arg)
-{
-	char path[128], vnet[32], name[32];
-	struct dirent *d;
-	struct sv_vn vn;
-	int rc = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "%s/xen", drv->run_dir);
-	dir = opendir(path);
-	while (dir && !rc && (d = readdir(dir)))
-		if (!sv_vn_split(d->d_name, vnet, name) && !sv_xen_init(&vn, drv, vnet, name, NULL))
-			rc = fn(arg, &vn);
-	if (dir)
-		closedir(dir);
-	return rc;
-}
-
 struct listing {
 	struct sv_vnode_status *status;
 	size_t n;
@@ -280,7 +259,7 @@ static int adopt_lost(struct sv_vnode_driver *drv, const cJSON *domain)
 	if (sscanf(sv_xen_str(domain, "mark"), "%39s %31s %31s", host, vnet, name) != 3 ||
 	    strcmp(host, drv->host) || sv_xen_init(&vn, drv, vnet, name, NULL))
 		return 0;
-	each_vnode(drv, is_recorded, &search);
+	sv_xen_each(drv, is_recorded, &search);
 	if (search.found)
 		return 0;
 	/* Another domain has its place: this one is nobody's. */
@@ -300,14 +279,14 @@ static int xen_list(struct sv_vnode_driver *drv, struct sv_vnode_status **out, s
 
 	*out = NULL;
 	*n = 0;
-	each_vnode(drv, take_uuid, &l);
+	sv_xen_each(drv, take_uuid, &l);
 	/* A Xen that does not answer is no reason to leave the rest of the host alone. */
 	if (sv_xen_host_is(drv) && list_domains(drv, TAKE_PTR(l.uuids), &l.reply, &trouble))
 		l.why = trouble.text;
 	cJSON_Delete(l.uuids);
 	cJSON_ArrayForEach (domain, cJSON_GetObjectItemCaseSensitive(l.reply, "domains"))
 		adopt_lost(drv, domain);
-	if (each_vnode(drv, take_status, &l))
+	if (sv_xen_each(drv, take_status, &l))
 		rc = sv_err_set(err, -ENOMEM, "out of memory");
 	*out = l.status;
 	*n = l.n;
@@ -318,21 +297,6 @@ static int xen_list(struct sv_vnode_driver *drv, struct sv_vnode_status **out, s
 /* ---- destroy
  * -----------------------------------------------------------------------------------------------
  */
-
-static void remove_disks(const cJSON *disks)
-{
-	const cJSON *disk;
-
-	cJSON_ArrayForEach (disk, disks) {
-		char *to = (char *)sv_xen_str(disk, "to");
-		char *argv[] = { "lvremove", "--yes", to, NULL };
-
-		if (!strcmp(sv_xen_str(disk, "how"), "lvm"))
-			sv_ns_run(-1, argv, NULL, NULL, NULL);
-		else
-			unlink(to);
-	}
-}
 
 static void remove_folder(const struct sv_vn *vn)
 {
@@ -357,9 +321,10 @@ int sv_xen_tear_down(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct
 		rc = sv_xen_net_wait_gone(&spec, err);
 	if (rc)
 		return rc;
-	remove_disks(record.disks);
-	remove_folder(vn);
-	return 0;
+	rc = sv_xen_remove_disks(record.disks, err);
+	if (!rc)
+		remove_folder(vn);
+	return rc;
 }
 
 static int xen_destroy(struct sv_vnode_driver *drv, const char *vnet, const char *name,
@@ -382,56 +347,17 @@ static int check_file(const char *what, const char *path, struct sv_err *err)
 	return sv_err_set(err, -errno, "%s %s: %s", what, path, strerror(errno));
 }
 
-struct disk_owner {
-	const struct sv_vn *vn;
-	const char *path;
-	char owner[80];
-};
-
-static int has_disk(void *arg, const struct sv_vn *vn)
-{
-	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
-	struct disk_owner *search = arg;
-	const cJSON *disk;
-	cJSON *xen;
-
-	if (!strcmp(vn->tag, search->vn->tag) || sv_xen_load_spec(vn, &spec))
-		return 0;
-	xen = sv_xen_parse(&spec);
-	cJSON_ArrayForEach (disk, cJSON_GetObjectItemCaseSensitive(xen, "disks"))
-		if (!strcmp(sv_xen_str(disk, "path"), search->path) &&
-		    !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(disk, "readonly")))
-			snprintf(search->owner, sizeof(search->owner), "%s/%s", vn->vnet, vn->name);
-	cJSON_Delete(xen);
-	return 0;
-}
-
-/* Two writers ruin a disk. */
-static int check_disk(const struct sv_vn *vn, struct sv_vnode_driver *drv, const cJSON *disk,
-		      struct sv_err *err)
-{
-	struct disk_owner search = { .vn = vn, .path = sv_xen_str(disk, "path") };
-	int rc = check_file("disk", search.path, err);
-
-	each_vnode(drv, has_disk, &search);
-	if (!rc && search.owner[0])
-		rc = sv_err_set(err, -EBUSY, "disk %s: %s writes to it", search.path, search.owner);
-	return rc;
-}
-
 /* What can be known before the first call of libxl. */
 static int check(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 		 const struct sv_vnode_spec *spec, struct sv_err *err)
 {
 	cJSON *xen = sv_xen_parse(spec);
-	const cJSON *disk;
 	int rc =
 		xen ? sv_spec_check(spec, err) : sv_err_set(err, -EINVAL, "no domain is described");
 
 	rc = rc ?: check_file("kernel", sv_xen_str(xen, "kernel"), err);
 	rc = rc ?: check_file("ramdisk", sv_xen_str(xen, "ramdisk"), err);
-	cJSON_ArrayForEach (disk, cJSON_GetObjectItemCaseSensitive(xen, "disks"))
-		rc = rc ?: check_disk(vn, drv, disk, err);
+	rc = rc ?: sv_xen_check_disks(vn, drv, spec, NULL, err);
 	cJSON_Delete(xen);
 	return rc;
 }
@@ -648,7 +574,9 @@ static int xen_update(struct sv_vnode_driver *drv, const struct sv_vnode_spec *s
 
 	if (rc)
 		return rc;
-	rc = sv_spec_copy(&own, spec);
+	if (sv_xen_give_disks(spec, record.disks))
+		rc = sv_xen_save(&vn, &record, err);
+	rc = rc ?: sv_spec_copy(&own, spec);
 	rc = rc ?: sv_xen_keep_disks(&own, record.disks);
 	rc = rc ?: change(&vn, drv, &was, &own, &record, err);
 	return fail(&vn, rc, err);

@@ -43,6 +43,9 @@ void sv_xen_record_fini(struct sv_xen_record *record);
 /* ---- xen_record.c ---- */
 int sv_xen_init(struct sv_vn *vn, const struct sv_vnode_driver *drv, const char *vnet,
 		const char *name, struct sv_err *err);
+/* Calls fn for each of our folders, until it does not return 0. */
+int sv_xen_each(struct sv_vnode_driver *drv, int (*fn)(void *arg, const struct sv_vn *vn),
+		void *arg);
 int sv_xen_load(const struct sv_vn *vn, struct sv_xen_record *record);
 int sv_xen_save(const struct sv_vn *vn, const struct sv_xen_record *record, struct sv_err *err);
 int sv_xen_load_spec(const struct sv_vn *vn, struct sv_vnode_spec *spec);
@@ -63,17 +66,26 @@ double sv_xen_num(const cJSON *object, const char *key);
 const char *sv_xen_fixed(const struct sv_vnode_spec *from, const struct sv_vnode_spec *to);
 /* The same for a clone and its original: memory has a shape. */
 const char *sv_xen_unlike(const struct sv_vnode_spec *source, const struct sv_vnode_spec *clone);
+enum sv_xen_policy { SV_XEN_NEVER, SV_XEN_ON_CRASH, SV_XEN_ALWAYS };
+/* Is a domain that ended like this ("crashed", "poweroff", …, "gone") to be made again? */
+bool sv_xen_restarts(const struct sv_vnode_spec *spec, const char *state);
+/* How long to wait before restart number n, in seconds. */
+uint32_t sv_xen_backoff(uint32_t restarts);
+
+/* ---- xen_disk.c ---- */
 /* Gives a clone's writable disks paths of their own in spec->xen. *copies: what is to be copied
  * from `source`, as svnet-xl takes it, the caller's. -EINVAL: a disk that does not say how. */
 int sv_xen_own_disks(struct sv_vnode_spec *spec, const struct sv_vnode_spec *source, cJSON **copies,
 		     struct sv_err *err);
 /* The same paths again, of which the network file knows nothing. copies may be NULL. */
 int sv_xen_keep_disks(struct sv_vnode_spec *spec, const cJSON *copies);
-enum sv_xen_policy { SV_XEN_NEVER, SV_XEN_ON_CRASH, SV_XEN_ALWAYS };
-/* Is a domain that ended like this ("crashed", "poweroff", …, "gone") to be made again? */
-bool sv_xen_restarts(const struct sv_vnode_spec *spec, const char *state);
-/* How long to wait before restart number n, in seconds. */
-uint32_t sv_xen_backoff(uint32_t restarts);
+/* Takes those out of copies (may be NULL) that the network file names: they go with no domain any
+ * more. Were there any? */
+bool sv_xen_give_disks(const struct sv_vnode_spec *spec, cJSON *copies);
+/* Its disks are there and nobody else's; where `copies` (may be NULL) are to be, nothing is. */
+int sv_xen_check_disks(const struct sv_vn *vn, struct sv_vnode_driver *drv,
+		       const struct sv_vnode_spec *spec, const cJSON *copies, struct sv_err *err);
+int sv_xen_remove_disks(const cJSON *copies, struct sv_err *err);
 
 /* ---- xen_call.c ---- */
 /*

@@ -184,6 +184,7 @@ static int make(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct orig
 				  o->spec.name);
 	rc = check_like(o, spec, err);
 	rc = rc ?: sv_xen_own_disks(spec, &o->spec, &record->disks, err);
+	rc = rc ?: sv_xen_check_disks(vn, drv, spec, record->disks, err);
 	rc = rc ?: sv_xen_save(vn, record, err);
 	if (rc)
 		return rc;

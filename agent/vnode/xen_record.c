@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a Xen VNode leaves on disk. */
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
@@ -13,6 +14,25 @@ int sv_xen_init(struct sv_vn *vn, const struct sv_vnode_driver *drv, const char 
 
 	if (!rc)
 		snprintf(vn->dir, sizeof(vn->dir), "%s/xen/%s", drv->run_dir, vn->tag);
+	return rc;
+}
+
+int sv_xen_each(struct sv_vnode_driver *drv, int (*fn)(void *arg, const struct sv_vn *vn),
+		void *arg)
+{
+	char path[128], vnet[32], name[32];
+	struct dirent *d;
+	struct sv_vn vn;
+	int rc = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/xen", drv->run_dir);
+	dir = opendir(path);
+	while (dir && !rc && (d = readdir(dir)))
+		if (!sv_vn_split(d->d_name, vnet, name) && !sv_xen_init(&vn, drv, vnet, name, NULL))
+			rc = fn(arg, &vn);
+	if (dir)
+		closedir(dir);
 	return rc;
 }
 

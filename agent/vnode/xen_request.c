@@ -5,7 +5,7 @@
 
 #include "xen.h"
 
-enum { WEIGHT_MAX = 65535, BACKOFF_MAX_S = 60, OWN_PATH_MAX = 512 };
+enum { WEIGHT_MAX = 65535, BACKOFF_MAX_S = 60 };
 
 /* Production's is Xen's default, which dom0 has too: dom0 carries everybody's packets. */
 static const uint32_t tier_weight[] = {
@@ -132,138 +132,6 @@ const char *sv_xen_unlike(const struct sv_vnode_spec *source, const struct sv_vn
 		if (strcmp(source->iface[i].name, clone->iface[i].name))
 			return "interfaces";
 	return differing(source, clone, keys);
-}
-
-/* ---- disks of a clone
- * -------------------------------------------------------------------------------------- */
-
-static const cJSON *disk_of(const cJSON *xen, const char *device)
-{
-	const cJSON *disk;
-
-	cJSON_ArrayForEach (disk, cJSON_GetObjectItemCaseSensitive(xen, "disks"))
-		if (!strcmp(sv_xen_str(disk, "device"), device))
-			return disk;
-	return NULL;
-}
-
-static void own_path(char path[OWN_PATH_MAX], const struct sv_vnode_spec *spec, const cJSON *disk)
-{
-	snprintf(path, OWN_PATH_MAX, "%s.svnet-%s-%s", sv_xen_str(disk, "path"), spec->vnet,
-		 spec->name);
-}
-
-static int set_path(cJSON *disk, const char *path)
-{
-	cJSON *item = cJSON_CreateString(path);
-
-	return item && cJSON_ReplaceItemInObjectCaseSensitive(disk, "path", item) ? 0 : -ENOMEM;
-}
-
-/* Takes the place of spec->xen. */
-static int print_to(struct sv_vnode_spec *spec, const cJSON *xen)
-{
-	char *text = cJSON_PrintUnformatted(xen);
-
-	if (!text)
-		return -ENOMEM;
-	free(spec->xen);
-	spec->xen = text;
-	return 0;
-}
-
-static int add_copy(const cJSON *disk, const cJSON *source, const char *to, cJSON *copies)
-{
-	cJSON *copy = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(copy, "from", sv_xen_str(source, "path"));
-	cJSON_AddStringToObject(copy, "to", to);
-	cJSON_AddStringToObject(copy, "how", sv_xen_str(disk, "snapshot"));
-	cJSON_AddStringToObject(copy, "format", sv_xen_str(disk, "format"));
-	return cJSON_AddItemToArray(copies, copy) ? 0 : -ENOMEM;
-}
-
-/* A disk that the original has not is a new one, and the clone's as it is. */
-static int own_disk(const struct sv_vnode_spec *spec, cJSON *disk, const cJSON *source,
-		    cJSON *copies, struct sv_err *err)
-{
-	const char *how = sv_xen_str(disk, "snapshot"), *path = sv_xen_str(disk, "path");
-	char to[OWN_PATH_MAX];
-
-	if (!source || cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(disk, "readonly")))
-		return 0;
-	if (strcmp(sv_xen_str(disk, "format"), sv_xen_str(source, "format")))
-		return sv_err_set(err, -EINVAL, "disk %s is \"%s\" in the original", path,
-				  sv_xen_str(source, "format"));
-	if (!strcmp(how, "none") || !how[0])
-		return sv_err_set(err, -EINVAL,
-				  "disk %s cannot be cloned: say how in its \"snapshot\", "
-				  "\"reflink\", \"copy\" or \"lvm\"",
-				  path);
-	own_path(to, spec, disk);
-	return add_copy(disk, source, to, copies) ?: set_path(disk, to);
-}
-
-/* Its memory goes on using what it had. */
-static int has_all_disks(const cJSON *xen, const cJSON *original, struct sv_err *err)
-{
-	const cJSON *disk;
-
-	cJSON_ArrayForEach (disk, cJSON_GetObjectItemCaseSensitive(original, "disks"))
-		if (!disk_of(xen, sv_xen_str(disk, "device")))
-			return sv_err_set(err, -EINVAL,
-					  "disk %s is missing: the original's memory has it",
-					  sv_xen_str(disk, "device"));
-	return 0;
-}
-
-int sv_xen_own_disks(struct sv_vnode_spec *spec, const struct sv_vnode_spec *source, cJSON **copies,
-		     struct sv_err *err)
-{
-	cJSON *xen = sv_xen_parse(spec), *original = sv_xen_parse(source);
-	cJSON *list = cJSON_CreateArray(), *disk;
-	int rc = xen && list ? has_all_disks(xen, original, err) : -ENOMEM;
-
-	cJSON_ArrayForEach (disk, cJSON_GetObjectItemCaseSensitive(xen, "disks"))
-		rc = rc
-			     ?: own_disk(spec, disk, disk_of(original, sv_xen_str(disk, "device")),
-					 list, err);
-	rc = rc ?: print_to(spec, xen);
-	cJSON_Delete(xen);
-	cJSON_Delete(original);
-	if (rc)
-		cJSON_Delete(list);
-	else
-		*copies = list;
-	return rc;
-}
-
-static bool is_copy(const cJSON *copies, const char *path)
-{
-	const cJSON *copy;
-
-	cJSON_ArrayForEach (copy, copies)
-		if (!strcmp(sv_xen_str(copy, "to"), path))
-			return true;
-	return false;
-}
-
-int sv_xen_keep_disks(struct sv_vnode_spec *spec, const cJSON *copies)
-{
-	cJSON *xen = copies ? sv_xen_parse(spec) : NULL, *disk;
-	char path[OWN_PATH_MAX];
-	int rc = 0;
-
-	if (!xen)
-		return 0;
-	cJSON_ArrayForEach (disk, cJSON_GetObjectItemCaseSensitive(xen, "disks")) {
-		own_path(path, spec, disk);
-		if (!rc && is_copy(copies, path))
-			rc = set_path(disk, path);
-	}
-	rc = rc ?: print_to(spec, xen);
-	cJSON_Delete(xen);
-	return rc;
 }
 
 /* ---- restarts

@@ -91,6 +91,73 @@ static void bad_values_have_paths(void **state)
 	}
 }
 
+#define DISK(host, path, readonly)                                                                 \
+	"{'host':'" host "'," CLEAN ",'xen':{" DOMAIN ",'disks':[{'path':'" path                   \
+	"','device':'xvda','readonly':" readonly "}]}}"
+#define TWO(a, b) R1 a ",'r2':" b "}}}}"
+
+static void no_disk_has_two_writers(void **state)
+{
+	static const struct {
+		const char *patch, *line;
+	} cases[] = {
+		{ TWO(DISK("host1", "/d", "false"), DISK("host1", "/e", "false")), NULL },
+		{ TWO(DISK("host1", "/d", "true"), DISK("host1", "/d", "true")), NULL },
+		{ TWO(DISK("host1", "/d", "false"), DISK("host1", "/d", "true")),
+		  "vnets.A.vnodes.r2.xen.disks[0].path: /d is a disk of A/r1, and one of the two "
+		  "writes to it" },
+		{ TWO(DISK("host1", "/d", "true"), DISK("host1", "/d", "false")),
+		  "vnets.A.vnodes.r2.xen.disks[0].path: /d is a disk of A/r1, and one of the two "
+		  "writes to it" },
+		/* Of another host it is another disk. */
+		{ TWO(DISK("host1", "/d", "false"), DISK("host2", "/d", "false")), NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		cJSON *network = patched_network(cases[i].patch), *doc = cJSON_CreateObject();
+		struct sv_problems problems = { 0 };
+
+		assert_int_equal(sv_doc_apply(doc, network, &problems, NULL),
+				 cases[i].line ? -EINVAL : 0);
+		assert_int_equal(problems.n, cases[i].line ? 1 : 0);
+		if (cases[i].line)
+			assert_string_equal(problems.line[0], cases[i].line);
+		sv_problems_fini(&problems);
+		cJSON_Delete(network);
+		cJSON_Delete(doc);
+	}
+}
+
+static const char *disk_path(const cJSON *doc, const char *vnet, const char *vnode, int i)
+{
+	const cJSON *vnets = sv_json_get(sv_json_get(doc, "network"), "vnets");
+	const cJSON *xen =
+		sv_json_get(sv_json_get(sv_json_get(sv_json_get(vnets, vnet), "vnodes"), vnode),
+			    "xen");
+
+	return sv_json_str(cJSON_GetArrayItem(sv_json_get(xen, "disks"), i), "path");
+}
+
+/* Of what it wrote nothing may be lost, when its original is gone. */
+static void a_shadow_that_is_kept_keeps_its_disks(void **state)
+{
+	cJSON *doc =
+		example_doc(R1 "{" CLEAN ",'xen':{" DOMAIN ",'disks':["
+			       "{'path':'/d','device':'xvda','snapshot':'reflink'},"
+			       "{'path':'/e','device':'xvdb','snapshot':'copy','readonly':true},"
+			       "{'path':'/f','device':'xvdc'}]}}}}}}");
+	struct sv_err err = { 0 };
+
+	(void)state;
+	add_shadow(doc, "B", "A", "{'vnodes':{'r1':{'cpu_weight':50}}}");
+	must(sv_doc_shadow_finish(doc, "web", "B", &err), &err);
+	assert_string_equal(disk_path(doc, "B", "r1", 0), "/d.svnet-B-r1");
+	assert_string_equal(disk_path(doc, "B", "r1", 1), "/e");
+	assert_string_equal(disk_path(doc, "B", "r1", 2), "/f");
+	cJSON_Delete(doc);
+}
+
 static struct sv_net *load(const char *patch, cJSON **doc)
 {
 	cJSON *network = patched_network(patch);
@@ -301,6 +368,52 @@ static void a_clone_has_disks_of_its_own(void **state)
 	assert_int_equal(sv_xen_keep_disks(&spec, copies), 0);
 	assert_non_null(strstr(spec.xen, "\"path\":\"/d.svnet-B-r1\""));
 	free(spec.xen);
+	cJSON_Delete(copies);
+}
+
+/* Who only reads may have the original's, if that only reads, too. */
+static void who_reads_has_a_copy_of_what_is_written(void **state)
+{
+	static const struct {
+		bool clone, source;
+		int copies;
+	} cases[] = { { true, true, 0 }, { true, false, 1 }, { false, true, 1 } };
+	struct sv_err err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sv_vnode_spec spec = make_spec("B"), source = make_spec("A");
+		char text[2][256];
+		cJSON *copies = NULL;
+
+		for (int j = 0; j < 2; j++) {
+			snprintf(text[j], sizeof(text[j]), XEN_DISK, "copy");
+			if (j ? cases[i].source : cases[i].clone)
+				memcpy(strstr(text[j], "false"), "true ", 5);
+		}
+		spec.xen = strdup(text[0]);
+		source.xen = text[1];
+		assert_int_equal(sv_xen_own_disks(&spec, &source, &copies, &err), 0);
+		assert_int_equal(cJSON_GetArraySize(copies), cases[i].copies);
+		free(spec.xen);
+		cJSON_Delete(copies);
+	}
+}
+
+static void what_the_file_names_goes_with_no_domain(void **state)
+{
+	struct sv_vnode_spec spec = make_spec("B");
+	cJSON *copies = cJSON_Parse("[{\"to\":\"/d\"},{\"to\":\"/e\"}]");
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof(text), XEN_DISK, "copy");
+	spec.xen = text;
+	assert_true(sv_xen_give_disks(&spec, copies));
+	assert_int_equal(cJSON_GetArraySize(copies), 1);
+	assert_string_equal(sv_xen_str(cJSON_GetArrayItem(copies, 0), "to"), "/e");
+	assert_false(sv_xen_give_disks(&spec, copies));
+	assert_false(sv_xen_give_disks(&spec, NULL));
 	cJSON_Delete(copies);
 }
 
@@ -871,6 +984,10 @@ int main(void)
 		cmocka_unit_test(what_a_running_domain_keeps),
 		cmocka_unit_test(a_clone_has_disks_of_its_own),
 		cmocka_unit_test(a_clone_lacks_no_disk),
+		cmocka_unit_test(who_reads_has_a_copy_of_what_is_written),
+		cmocka_unit_test(what_the_file_names_goes_with_no_domain),
+		cmocka_unit_test(no_disk_has_two_writers),
+		cmocka_unit_test(a_shadow_that_is_kept_keeps_its_disks),
 		cmocka_unit_test(restart_policies),
 		cmocka_unit_test_setup_teardown(an_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_refusal, setup, teardown),
