@@ -25,7 +25,9 @@ def router(name, addresses, routes, **more):
             "interfaces": {f"eth{n}": {} for n in range(len(addresses))},
             "xen": {"type": "pv", "kernel": domains.KERNEL, "ramdisk": domains.INITRD,
                     "cmdline": domains.guest_options(name, addresses, routes, ["sv.memory=84"]),
-                    "memory": 112, "vcpus": 1, "stop_timeout_ms": 15000, **more}}
+                    "memory": 112, "vcpus": 1, "stop_timeout_ms": 15000,
+                    # How long it really stood still is what its users see.
+                    "pause_limit_ms": 30000, **more}}
 
 
 class Chain(topo.Ends, topo.Topo):
@@ -94,7 +96,7 @@ class Chain(topo.Ends, topo.Topo):
     def ready(self):
         for net, target in self.pings():
             wait_for(f"{net.name} to reach {target}", lambda n=net, t=target: n.run(
-                "ping", "-c1", "-W1", t, check=False).returncode == 0, 90, 0.2)
+                "ping", "-c1", "-W1", t, check=False).returncode == 0, 180, 0.2)
 
     def pings(self):
         return [(self.outside["left"], "10.3.0.100"), (self.outside["right"], "10.1.0.100")]
@@ -117,6 +119,28 @@ class Chain(topo.Ends, topo.Topo):
     def running(self, vnode):
         row = self.hosts[0].vnode_row(vnode)
         return bool(row) and row["state"] == "running"
+
+    def shadow(self, override=None):
+        """Starts B of A; returns what `svnet` says of it."""
+        more = ["--override", self.write(override, "override.json")] if override else []
+        said = self.hosts[0].svnet("--timeout", "120s", "shadow", "start", "B", "--of", "A", *more,
+                                   timeout=150)
+        wait_for("the clones to run", lambda: self.running("B/r1") and self.running("B/r2"), 120)
+        return said
+
+    def vif(self, vnode, number):
+        """What the host's side of a domain's interface is called now, "" when there is none."""
+        domid = domains.domains().get(self.domain_name(vnode), {}).get("domid")
+        folder = f"/sys/bus/xen-backend/devices/vif-{domid}-{number}/net"
+        return "".join(os.listdir(folder)) if os.path.isdir(folder) else ""
+
+    def talk(self, *vnodes):
+        """They say something to everybody beyond their edge, and ask for somebody, all the time."""
+        for vnode in vnodes:
+            number, side = FACES[vnode[-2:]]
+            network = NOBODY[side].rsplit(".", 1)[0]
+            self.tell(vnode, f"ping -i 0.05 -p {SAY:x} {network}.255 >/dev/null 2>&1 &",
+                      f"arping -I eth{number} {NOBODY[side]} >/dev/null 2>&1 &")
 
     def console(self, vnode):
         return domains.console(self.domain_name(vnode))
@@ -177,6 +201,37 @@ class Flow:
     def __exit__(self, *exc):
         self.tx.__exit__(*exc)
         self.rx.__exit__(*exc)
+
+
+SAY = 0xab  # what a shadow's own pings are filled with
+# Of each router: its interface that faces an edge, and which.
+FACES = {"r1": (0, "left"), "r2": (1, "right")}
+NOBODY = {"left": "10.1.0.250", "right": "10.3.0.250"}  # whom it asks for
+
+
+def says(frames):
+    """Those of the frames that are a shadow's own."""
+    asked = [bytes(int(n) for n in a.split(".")) for a in NOBODY.values()]
+    return [f for f in frames if bytes([SAY]) * 16 in f or
+            f[12:14] == b"\x08\x06" and f[38:42] in asked]
+
+
+class Outside:
+    """What comes out of both edges."""
+
+    def __init__(self, chain):
+        self.rx = [traffic.Rx(chain.outside[side], "u0", write=True) for side in NOBODY]
+
+    def heard(self):
+        """What a shadow's own frames it was, for the side left and right."""
+        return [r.stop(settle=1.0) and says(r.frames) for r in self.rx]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        for r in self.rx:
+            r.__exit__(*exc)
 
 
 def heard(terminal, pattern, seconds, *typed):
