@@ -1,52 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The network carries what users send: ping, UDP and TCP across three hosts."""
-import subprocess
 import time
 
 from lib.account import begin_together, stop_between
 from lib.shell import need
 from lib.tap import scenario
+from lib.tcp import tcp_transfer
 from lib.topo import Three
 from lib.traffic import Production, Rx, Tcpdump, marked, send
-
-SERVER = """
-import socket, sys, hashlib
-s = socket.create_server(("", 7100), family=socket.AF_INET6, dualstack_ipv6=True)
-print("ready", flush=True)
-for _ in range(int(sys.argv[1])):
-    c, _a = s.accept()
-    h, n = hashlib.sha256(), 0
-    while True:
-        d = c.recv(65536)
-        if not d: break
-        h.update(d); n += len(d)
-    c.sendall(f"{n} {h.hexdigest()}\\n".encode()); c.close()
-"""
-CLIENT = """
-import socket, sys, hashlib, random
-data = random.Random(7).randbytes(int(sys.argv[2]))
-c = socket.create_connection((sys.argv[1], 7100), timeout=20)
-c.sendall(data); c.shutdown(socket.SHUT_WR)
-got = c.makefile().readline().strip()
-want = f"{len(data)} {hashlib.sha256(data).hexdigest()}"
-sys.exit(0 if got == want else f"{got} is not {want}")
-"""
-PY = "/usr/bin/python3"
-
-
-def tcp_transfer(client, server, addresses, size=3_000_000):
-    """Real connections, one an address, whose bytes must all arrive."""
-    proc = server.popen(PY, "-c", SERVER, len(addresses), stdout=subprocess.PIPE, text=True)
-    try:
-        need(proc.stdout.readline() == "ready\n", "the TCP server did not start")
-        for address in addresses:
-            done = client.run(PY, "-c", CLIENT, address, size, check=False, timeout=60)
-            need(done.returncode == 0,
-                 f"TCP from {client.name} to {address}: {done.stderr.strip()[-200:]}")
-        proc.wait(timeout=10)
-    finally:
-        proc.kill()
-        proc.wait()
 
 
 @scenario("basic: ping, UDP and TCP across three hosts", Three)

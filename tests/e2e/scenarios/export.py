@@ -11,8 +11,8 @@ from lib.account import session_counters
 from lib.one import One
 from lib.shell import need, out, wait_for
 from lib.tap import scenario
+from lib.tcp import tcp_transfer
 from lib.traffic import MAGIC, Production, Rx, Tcpdump, digest, marked, send_gently, udp
-from scenarios.basic import tcp_transfer
 
 HERE, THERE = "10.99.0.1", "10.99.0.2"
 OUTER = 50

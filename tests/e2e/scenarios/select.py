@@ -12,10 +12,10 @@ from lib.account import session_counters
 from lib.one import One
 from lib.shell import boot_ns, need, wait_for
 from lib.tap import Skip, scenario
+from lib.tcp import tcp_transfer
 from lib.topo import Three
 from lib.traffic import (Production, Rx, Tx, csum, mac_bytes, read_pcap, send, send_gently,
                          write_pcap)
-from scenarios.basic import tcp_transfer
 from scenarios.gate import sent_times
 
 RTP_PORTS = range(10000, 20001)
