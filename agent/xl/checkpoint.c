@@ -289,5 +289,6 @@ int sv_xl_recover(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct s
 	int rc = sv_xl_find(xl, request, &info, err);
 
 	(void)reply;
-	return rc ?: go_on(xl, info.domid, 3000, err);
+	/* What stands still later than that is told of by Xen, and found by list. */
+	return rc ?: go_on(xl, info.domid, 1000, err);
 }
