@@ -8,6 +8,7 @@
 #include "link.h"
 #include "loader/cleanup.h"
 #include "log.h"
+#include "move.h"
 
 struct step {
 	struct agent *agent;
@@ -155,7 +156,9 @@ static int vnode_start(struct step *s)
 
 	if (!rc)
 		rc = drv->ops->status(drv, spec->vnet, spec->name, &status, s->err);
-	if (!rc && status.state == SV_VNODE_PAUSED)
+	if (!rc && status.state == SV_VNODE_MOVING)
+		rc = sv_move_settle(s->agent, drv, spec->vnet, spec->name, s->err);
+	else if (!rc && status.state == SV_VNODE_PAUSED)
 		rc = drv->ops->resume(drv, spec->vnet, spec->name, s->err);
 	else if (!rc && status.state != SV_VNODE_RUNNING)
 		rc = drv->ops->start(drv, spec->vnet, spec->name, s->err);

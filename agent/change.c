@@ -108,39 +108,50 @@ static int look_at_hosts(struct sv_change *change)
 	return 0;
 }
 
+int sv_change_make(struct sv_change *change, sv_change_fn *mutate)
+{
+	struct sv_store *store = &change->agent->store;
+	int rc;
+
+	rc = store->ops->get(store, &change->doc, &change->revision, &change->err);
+	if (!rc)
+		rc = check_revision(change, change->revision, &change->err);
+	if (!rc)
+		rc = look_at_hosts(change);
+	if (rc)
+		return rc;
+	change->before = cJSON_Duplicate(change->doc, 1);
+	change->arg = cJSON_CreateObject();
+	return mutate(change);
+}
+
+cJSON *sv_change_hosts(struct sv_change *change)
+{
+	return concerned(change->agent, change->before, change->doc);
+}
+
 /* -ESTALE: somebody was faster. */
 static int change_once(struct sv_change *change, sv_change_fn *mutate, uint64_t *revision,
 		       cJSON **hosts)
 {
 	struct sv_store *store = &change->agent->store;
-	_cleanup_json_ cJSON *before = NULL;
-	int rc;
+	int rc = sv_change_make(change, mutate);
 
-	rc = store->ops->get(store, &change->doc, revision, &change->err);
-	if (!rc)
-		rc = check_revision(change, *revision, &change->err);
-	if (rc)
-		return rc;
-	change->revision = *revision;
-	rc = look_at_hosts(change);
-	if (rc)
-		return rc;
-	before = cJSON_Duplicate(change->doc, 1);
-	change->arg = cJSON_CreateObject();
-	rc = mutate(change);
-	if (!rc && !cJSON_Compare(before, change->doc, 1))
+	*revision = change->revision;
+	if (!rc && !cJSON_Compare(change->before, change->doc, 1))
 		rc = store->ops->put(store, change->doc, *revision, revision, &change->err);
 	if (!rc)
-		*hosts = concerned(change->agent, before, change->doc);
+		*hosts = sv_change_hosts(change);
 	return rc;
 }
 
-static void change_reset(struct sv_change *change)
+void sv_change_reset(struct sv_change *change)
 {
 	cJSON_Delete(change->doc);
+	cJSON_Delete(change->before);
 	cJSON_Delete(change->arg);
 	sv_problems_fini(&change->problems);
-	change->doc = change->arg = NULL;
+	change->doc = change->before = change->arg = NULL;
 	change->problems = (struct sv_problems){ 0 };
 }
 
@@ -153,7 +164,7 @@ void sv_change_run(struct sv_call *call, sv_change_fn *mutate, sv_result_fn *res
 	int rc = 0;
 
 	for (int i = 0; i < TRIES; i++) {
-		change_reset(&change);
+		sv_change_reset(&change);
 		rc = change_once(&change, mutate, &revision, &hosts);
 		if (rc != -ESTALE || pinned)
 			break;
@@ -165,7 +176,7 @@ void sv_change_run(struct sv_call *call, sv_change_fn *mutate, sv_result_fn *res
 		sv_obj_set(change.arg, "revision", cJSON_CreateNumber(revision));
 		sv_wait_start(change.agent, call, revision, hosts, result, TAKE_PTR(change.arg));
 	}
-	change_reset(&change);
+	sv_change_reset(&change);
 }
 
 cJSON *sv_change_result(struct agent *agent, const cJSON *hosts, const cJSON *reports,

@@ -12,6 +12,7 @@ struct sv_change {
 	struct agent *agent;
 	const cJSON *params;
 	cJSON *doc; /* to be changed */
+	cJSON *before; /* as it was */
 	uint64_t revision; /* of doc, before the change */
 	cJSON *arg; /* for the result; "group" and "id": an order that every host is to arm */
 	struct sv_problems problems;
@@ -21,6 +22,12 @@ struct sv_change {
 typedef int sv_change_fn(struct sv_change *change);
 typedef cJSON *sv_result_fn(struct agent *agent, const cJSON *hosts, const cJSON *reports,
 			    const cJSON *arg);
+
+/* The store's document, changed, and not written yet. -ESTALE: it is not `params`'s "revision". */
+int sv_change_make(struct sv_change *change, sv_change_fn *mutate);
+void sv_change_reset(struct sv_change *change);
+/* Every host of the network, before the change or after it: whom to wait for. */
+cJSON *sv_change_hosts(struct sv_change *change);
 
 /* Answers the call, in every case. `mutate` may run several times, each time on a new document. */
 void sv_change_run(struct sv_call *call, sv_change_fn *mutate, sv_result_fn *result);

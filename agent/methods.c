@@ -24,6 +24,9 @@ const struct sv_method sv_methods[] = {
 	{ "vnode.pause", SV_ROLE_OPERATE, sv_method_vnode_pause },
 	{ "vnode.resume", SV_ROLE_OPERATE, sv_method_vnode_resume },
 	{ "vnode.destroy", SV_ROLE_OPERATE, sv_method_vnode_destroy },
+	/* Whoever has the stream has the guest's memory. */
+	{ "vnode.migrate", SV_ROLE_ADMIN, sv_method_vnode_migrate },
+	{ "vnode.receive", SV_ROLE_ADMIN, sv_method_vnode_receive },
 	{ "monitor.start", SV_ROLE_OPERATE, sv_method_monitor_start },
 	{ "monitor.update", SV_ROLE_OPERATE, sv_method_monitor_update },
 	{ "monitor.stop", SV_ROLE_OPERATE, sv_method_monitor_stop },

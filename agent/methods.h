@@ -22,6 +22,8 @@ void sv_method_vnode_stop(struct sv_call *call);
 void sv_method_vnode_pause(struct sv_call *call);
 void sv_method_vnode_resume(struct sv_call *call);
 void sv_method_vnode_destroy(struct sv_call *call);
+void sv_method_vnode_migrate(struct sv_call *call);
+void sv_method_vnode_receive(struct sv_call *call);
 
 void sv_method_monitor_start(struct sv_call *call);
 void sv_method_monitor_update(struct sv_call *call);
@@ -38,6 +40,15 @@ void sv_method_flip(struct sv_call *call);
 void sv_method_confirm(struct sv_call *call);
 void sv_method_rollback(struct sv_call *call);
 void sv_method_hold(struct sv_call *call);
+
+struct agent;
+struct sv_err;
+struct sv_net_vnode;
+/* Parameter "vnode", "A/r1", in the network; NULL: the call has been answered. */
+const struct sv_net_vnode *sv_method_vnode(struct sv_call *call);
+/* -EREMOTE, with whom to ask. */
+int sv_method_vnode_is_here(struct agent *agent, const struct sv_net_vnode *vnode,
+			    struct sv_err *err);
 
 /* A parameter that must be a string; NULL: the call has been answered. */
 const char *sv_method_string(struct sv_call *call, const char *name);

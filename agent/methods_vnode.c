@@ -16,8 +16,7 @@ void sv_method_vnode_list(struct sv_call *call)
 	sv_call_reply(call, result);
 }
 
-/* "A/r1" in the network; NULL: the call has been answered. */
-static const struct sv_net_vnode *vnode_find(struct sv_call *call)
+const struct sv_net_vnode *sv_method_vnode(struct sv_call *call)
 {
 	const char *name = sv_method_string(call, "vnode");
 	struct agent *agent = call->arg;
@@ -45,7 +44,7 @@ static const struct sv_net_vnode *vnode_find(struct sv_call *call)
 /* Where its driver finds it, for a caller that runs something inside with its own terminal. */
 void sv_method_vnode_where(struct sv_call *call)
 {
-	const struct sv_net_vnode *vnode = vnode_find(call);
+	const struct sv_net_vnode *vnode = sv_method_vnode(call);
 	struct agent *agent = call->arg;
 	cJSON *result;
 	char path[160];
@@ -69,7 +68,8 @@ struct action {
 	const char *halted; /* how the VNode is to stay until the next network file */
 };
 
-static int is_here(struct agent *agent, const struct sv_net_vnode *vnode, struct sv_err *err)
+int sv_method_vnode_is_here(struct agent *agent, const struct sv_net_vnode *vnode,
+			    struct sv_err *err)
 {
 	const char *host = agent->net->host[vnode->host].name;
 
@@ -81,7 +81,7 @@ static int is_here(struct agent *agent, const struct sv_net_vnode *vnode, struct
 
 static void act(struct sv_call *call, struct action (*choose)(struct sv_vnode_driver *drv))
 {
-	const struct sv_net_vnode *vnode = vnode_find(call);
+	const struct sv_net_vnode *vnode = sv_method_vnode(call);
 	struct agent *agent = call->arg;
 	struct sv_vnode_driver *drv = NULL;
 	struct sv_err err = { 0 };
@@ -90,7 +90,7 @@ static void act(struct sv_call *call, struct action (*choose)(struct sv_vnode_dr
 
 	if (!vnode)
 		return;
-	rc = is_here(agent, vnode, &err);
+	rc = sv_method_vnode_is_here(agent, vnode, &err);
 	if (!rc) {
 		drv = sv_agent_driver(agent, vnode->spec.driver, &err);
 		rc = drv ? 0 : -ENOENT;

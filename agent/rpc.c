@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "json.h"
@@ -124,6 +126,36 @@ void sv_call_fail(struct sv_call *call, int code, const char *text, cJSON *data)
 		conn_send(conn, sv_rpc_format_error(call->request.id, code, text, TAKE_PTR(data)));
 	cJSON_Delete(data);
 	call_free(call);
+}
+
+/* Of the process that connected, which is root's or an admin's. */
+static int caller_pidfd(const struct sv_conn *conn)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	uv_os_fd_t fd;
+	int pidfd;
+
+	if (!conn || uv_fileno((const uv_handle_t *)&conn->pipe, &fd) ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		return -EPIPE;
+	pidfd = pidfd_open(cred.pid, 0);
+	return pidfd < 0 ? -errno : pidfd;
+}
+
+int sv_call_descriptor(struct sv_call *call, const char *name, struct sv_err *err)
+{
+	_cleanup_close_ int pidfd = caller_pidfd(call->conn);
+	double number = sv_obj_number(call->params, name, -1);
+	int fd;
+
+	if (number < 0)
+		return sv_err_set(err, -EINVAL, "parameter \"%s\" is no descriptor", name);
+	fd = pidfd < 0 ? -1 : pidfd_getfd(pidfd, (int)number, 0);
+	if (fd < 0)
+		return sv_err_set(err, -EBADF, "the caller's descriptor %d cannot be taken: %s",
+				  (int)number, strerror(pidfd < 0 ? -pidfd : errno));
+	return fd;
 }
 
 static const struct sv_method *method_find(const struct sv_rpc *rpc, const char *name)

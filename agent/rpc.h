@@ -31,6 +31,8 @@ struct sv_call {
 };
 
 void sv_call_reply(struct sv_call *call, cJSON *result); /* takes result; NULL = {} */
+/* The caller's descriptor whose number a parameter is; to be closed. -EBADF, -EINVAL. */
+int sv_call_descriptor(struct sv_call *call, const char *name, struct sv_err *err);
 void sv_call_fail(struct sv_call *call, int code, const char *text, cJSON *data); /* takes data */
 
 /* methods: ended by an entry without a name. path: 0660, group `svnet` when that exists. */

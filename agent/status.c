@@ -201,7 +201,8 @@ cJSON *sv_status_groups(struct agent *agent, const char *only)
 
 static cJSON *vnode_json(struct agent *agent, const struct sv_vnode_status *status)
 {
-	static const char *const states[] = { "absent", "defined", "running", "paused", "failed" };
+	static const char *const states[] = { "absent", "defined", "running",
+					      "paused", "failed",  "moving" };
 	static const char *const tiers[] = { "production", "shadow", "monitor" };
 	cJSON *item = cJSON_CreateObject();
 	const cJSON *notes;

@@ -78,6 +78,10 @@ int sv_cli_exec(struct sv_cli *cli);
 int sv_cli_console(struct sv_cli *cli);
 int sv_cli_status(struct sv_cli *cli);
 
+/* ---- migrate.c ---- */
+int sv_cli_migrate(struct sv_cli *cli);
+int sv_cli_receive(struct sv_cli *cli);
+
 /* ---- capture.c, top.c, voice.c ---- */
 int sv_cli_capture(struct sv_cli *cli);
 int sv_cli_top(struct sv_cli *cli);

@@ -69,6 +69,12 @@ int sv_doc_shadow_start(cJSON *doc, const char *name, const char *of, const cJSO
 int sv_doc_shadow_update(cJSON *doc, const char *name, const cJSON *override,
 			 struct sv_problems *problems, struct sv_err *err);
 /*
+ * A VNode goes to another host. That of a shadow is in its override; the shadows of a production
+ * VNode that moves stay where they are.
+ */
+int sv_doc_vnode_move(cJSON *doc, const char *vnet, const char *name, const char *host,
+		      struct sv_problems *problems, struct sv_err *err);
+/*
  * Ends a group's trial: the member that is live stays, as production, with its whole configuration
  * in "network"; every other member goes. `live` is the name the gates were asked for.
  */

@@ -219,6 +219,11 @@ static void load_care(struct sv_load *l, const struct sv_path *at, const cJSON *
 {
 	static const char *const policies[] = { "on-crash", "always", "never", NULL };
 
+	const cJSON *shared = sv_json_get(json, "shared_disks");
+
+	if (shared && !cJSON_IsBool(shared))
+		sv_load_bad(l, SV_PATH(at, "shared_disks"), "must be true or false");
+	cJSON_AddBoolToObject(out, "shared_disks", cJSON_IsTrue(shared));
 	add_string(out, "restart",
 		   load_word(l, at, json, "restart", policies,
 			     "\"always\", \"on-crash\" or \"never\""));
@@ -233,10 +238,21 @@ static void load_care(struct sv_load *l, const struct sv_path *at, const cJSON *
 static void load_domain(struct sv_load *l, const struct sv_path *at, const cJSON *json,
 			struct sv_vnode_spec *spec)
 {
-	static const char *const known[] = {
-		"type", "kernel", "ramdisk", "cmdline", "memory",	  "vcpus",	     "cpus",
-		"cap",	"disks",  "pci",     "restart", "pause_limit_ms", "stop_timeout_ms", NULL
-	};
+	static const char *const known[] = { "type",
+					     "kernel",
+					     "ramdisk",
+					     "cmdline",
+					     "memory",
+					     "vcpus",
+					     "cpus",
+					     "cap",
+					     "disks",
+					     "pci",
+					     "restart",
+					     "pause_limit_ms",
+					     "stop_timeout_ms",
+					     "shared_disks",
+					     NULL };
 	_cleanup_json_ cJSON *out = cJSON_CreateObject();
 
 	if (!sv_load_members(l, at, json, known))

@@ -274,7 +274,8 @@ static void vnodes_update(struct planner *p, bool late)
 		const struct sv_host_vnode *want = &p->want->vnode[i];
 		const struct sv_host_vnode *have = find_vnode(p->have, want);
 
-		if (want->left_out || !have || !differs(p, want, have))
+		if (want->left_out || !have || have->state == SV_VNODE_MOVING ||
+		    !differs(p, want, have))
 			continue;
 		if (late != (updates_late(p, want) && !gains_xdp(p, want)))
 			continue;
@@ -300,7 +301,8 @@ static void vnodes_tier(struct planner *p)
 	}
 }
 
-/* What an operator paused stays so; without a program or a guest there is nothing to start. */
+/* What an operator paused stays so; what was to move, and has not, goes on; without a program or a
+ * guest there is nothing to start. */
 static void vnodes_start(struct planner *p)
 {
 	for (size_t i = 0; i < p->want->n_vnode; i++) {
@@ -309,7 +311,8 @@ static void vnodes_start(struct planner *p)
 
 		if (want->left_out || (!want->spec.program && !want->spec.xen))
 			continue;
-		if (!have || have->state == SV_VNODE_DEFINED || have->state == SV_VNODE_FAILED)
+		if (!have || have->state == SV_VNODE_DEFINED || have->state == SV_VNODE_FAILED ||
+		    have->state == SV_VNODE_MOVING)
 			op_index(p,
 				 op_new(p, SV_OP_VNODE_START, "%s/%s", want->spec.vnet,
 					want->spec.name),

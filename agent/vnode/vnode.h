@@ -60,6 +60,7 @@ enum sv_vnode_state {
 	SV_VNODE_RUNNING,
 	SV_VNODE_PAUSED,
 	SV_VNODE_FAILED, /* its keeper is gone, or its program does not stay up */
+	SV_VNODE_MOVING, /* stands still, given to another host: the store says whose it is */
 };
 
 struct sv_vnode_status {
@@ -139,6 +140,21 @@ struct sv_vnode_driver_ops {
 	/* May be NULL: it has none. The same for its console, where nobody gives a command. */
 	int (*console)(struct sv_vnode_driver *drv, const char *vnet, const char *name,
 		       const int fds[3], pid_t *pid, struct sv_err *err);
+	/*
+	 * May be NULL, all four: to another host, with the state that it runs in, over a stream
+	 * (agent/move.h). send(): 0 = the other host has it, what is left here is for destroy();
+	 * -EINPROGRESS = not known, it stands still (MOVING) until stay() or destroy(); any other
+	 * error: it goes on. *pause_ms: for how long it has stood still.
+	 */
+	int (*send)(struct sv_vnode_driver *drv, const char *vnet, const char *name, int fd,
+		    uint32_t *pause_ms, struct sv_err *err);
+	int (*stay)(struct sv_vnode_driver *drv, const char *vnet, const char *name,
+		    struct sv_err *err);
+	/* Room for one that comes; then it, DEFINED. Taken back by destroy(). */
+	int (*expect)(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
+		      struct sv_err *err);
+	int (*receive)(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec, int fd,
+		       struct sv_err *err);
 	/* May be NULL, or -errno: it tells nothing by itself. A descriptor, the driver's, that
 	 * becomes readable when a VNode may have changed its state; what has is for list() to
 	 * say. */

@@ -95,7 +95,7 @@ int sv_xen_state(struct sv_vnode_driver *drv, const struct sv_xen_record *record
 
 static bool is_dead(const char *state)
 {
-	return strcmp(state, "running") && strcmp(state, "paused");
+	return strcmp(state, "running") && strcmp(state, "paused") && strcmp(state, "moving");
 }
 
 static const char *told(const char *state)
@@ -114,6 +114,8 @@ static void fill_state(struct sv_vnode_status *status, const struct sv_xen_recor
 		status->state = SV_VNODE_RUNNING;
 	else if (!strcmp(state, "paused"))
 		status->state = record->started ? SV_VNODE_PAUSED : SV_VNODE_DEFINED;
+	else if (!strcmp(state, "moving"))
+		status->state = SV_VNODE_MOVING;
 	else
 		snprintf(status->note, sizeof(status->note), "%s", told(state));
 	if (!status->note[0] && record->ended[0])
@@ -347,8 +349,7 @@ static int check_file(const char *what, const char *path, struct sv_err *err)
 	return sv_err_set(err, -errno, "%s %s: %s", what, path, strerror(errno));
 }
 
-/* What can be known before the first call of libxl. */
-static int check(const struct sv_vn *vn, struct sv_vnode_driver *drv,
+int sv_xen_check(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 		 const struct sv_vnode_spec *spec, struct sv_err *err)
 {
 	cJSON *xen = sv_xen_parse(spec);
@@ -387,7 +388,7 @@ int sv_xen_create(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 {
 	const struct sv_xen *xen = drv->priv;
 	cJSON *request;
-	int rc = check(vn, drv, spec, err);
+	int rc = sv_xen_check(vn, drv, spec, err);
 
 	if (rc)
 		return rc;
@@ -533,6 +534,8 @@ static int change(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 
 	if (rc)
 		return rc;
+	if (!strcmp(state, "moving"))
+		return sv_err_set(err, -EBUSY, "it is on its way to another host");
 	if (is_dead(state))
 		return revive(vn, drv, was, spec, record, state, err);
 	rc = sv_xen_net_mend(was, domid, err);
@@ -749,6 +752,10 @@ const struct sv_vnode_driver_ops sv_vnode_xen = {
 	.list = xen_list,
 	.exec = xen_exec,
 	.console = xen_console,
+	.send = sv_xen_send,
+	.stay = sv_xen_stay,
+	.expect = sv_xen_expect,
+	.receive = sv_xen_receive,
 	.event_fd = sv_xen_event_fd,
 	.event_drain = sv_xen_event_drain,
 };

@@ -34,7 +34,6 @@ struct sv_xen_record {
 	char ended[16]; /* how its last domain did: "crashed", …; "" = it has not */
 	uint64_t restarted_s; /* the last one, CLOCK_BOOTTIME */
 	double ms_per_mib; /* how long it stood still when it was cloned last, 0 = never */
-	bool still; /* this Xen cannot copy it live */
 	double pause_ms, estimate_ms; /* of the domain that this one was cloned from */
 	cJSON *disks; /* copies that go with it, as svnet-xl takes them; NULL = none */
 };
@@ -128,16 +127,36 @@ int sv_xen_clone(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 		 struct sv_err *err);
 int sv_xen_snapshot(struct sv_vnode_driver *drv, const char *vnet, const char *name, FILE *file,
 		    struct sv_err *err);
+/* What svnet-xl saves memory by, and how long that may take. */
+cJSON *sv_xen_saving(const struct sv_vnode_spec *spec, const struct sv_xen_record *record);
+int sv_xen_patience(const struct sv_vnode_spec *spec);
+
+/* ---- xen_migrate.c ---- */
+int sv_xen_send(struct sv_vnode_driver *drv, const char *vnet, const char *name, int fd,
+		uint32_t *pause_ms, struct sv_err *err);
+int sv_xen_stay(struct sv_vnode_driver *drv, const char *vnet, const char *name,
+		struct sv_err *err);
+int sv_xen_expect(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
+		  struct sv_err *err);
+int sv_xen_receive(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec, int fd,
+		   struct sv_err *err);
+/* -EINVAL: what of it stays on its host. */
+int sv_xen_check_movable(const struct sv_vnode_spec *spec, const struct sv_xen_record *record,
+			 struct sv_err *err);
 
 /* ---- xen.c ---- */
 /* Its folder, its record with a new UUID, its ports free. */
 int sv_xen_prepare(struct sv_vn *vn, struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 		   struct sv_xen_record *record, struct sv_err *err);
+/* What can be known before the first call of libxl. */
+int sv_xen_check(const struct sv_vn *vn, struct sv_vnode_driver *drv,
+		 const struct sv_vnode_spec *spec, struct sv_err *err);
 int sv_xen_create(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 		  const struct sv_vnode_spec *spec, const struct sv_xen_record *record,
 		  struct sv_err *err);
 int sv_xen_tear_down(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct sv_err *err);
-/* "running", "paused", "crashed", "poweroff", "reboot", "watchdog", "gone"; domain may be NULL. */
+/* "running", "paused", "moving", "crashed", "poweroff", "reboot", "watchdog", "gone"; domain may be
+ * NULL. */
 int sv_xen_state(struct sv_vnode_driver *drv, const struct sv_xen_record *record, char state[16],
 		 struct sv_err *err);
 

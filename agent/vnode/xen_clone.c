@@ -46,7 +46,7 @@ static double pause_limit(const struct sv_vnode_spec *spec)
 	return limit;
 }
 
-static int patience(const struct sv_vnode_spec *spec)
+int sv_xen_patience(const struct sv_vnode_spec *spec)
 {
 	cJSON *xen = sv_xen_parse(spec);
 	double mib = sv_xen_num(xen, "memory");
@@ -74,28 +74,26 @@ static int recover(struct sv_vnode_driver *drv, const struct original *o, int rc
 	return rc;
 }
 
-static cJSON *saving(const struct original *o)
+cJSON *sv_xen_saving(const struct sv_vnode_spec *spec, const struct sv_xen_record *record)
 {
 	cJSON *request = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(request, "uuid", o->record.uuid);
-	cJSON_AddNumberToObject(request, "pause_limit_ms", pause_limit(&o->spec));
-	cJSON_AddNumberToObject(request, "ms_per_mib", o->record.ms_per_mib);
-	cJSON_AddBoolToObject(request, "still", o->record.still);
+	cJSON_AddStringToObject(request, "uuid", record->uuid);
+	cJSON_AddNumberToObject(request, "pause_limit_ms", pause_limit(spec));
+	cJSON_AddNumberToObject(request, "ms_per_mib", record->ms_per_mib);
 	return request;
 }
 
 static int ask(struct sv_vnode_driver *drv, const char *op, struct original *o, cJSON *request,
 	       int fd, cJSON **reply, struct sv_err *err)
 {
-	int rc = sv_xen_ask(drv, op, request, fd, patience(&o->spec), reply, err);
+	int rc = sv_xen_ask(drv, op, request, fd, sv_xen_patience(&o->spec), reply, err);
 
 	if (rc == -ETIMEDOUT || rc == -EPIPE)
 		rc = recover(drv, o, rc, err);
 	if (rc)
 		return rc;
 	o->record.ms_per_mib = sv_xen_num(*reply, "ms_per_mib");
-	o->record.still = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(*reply, "still"));
 	/* Only a better estimate for the next time. */
 	sv_xen_save(&o->vn, &o->record, NULL);
 	return 0;
@@ -106,7 +104,7 @@ static int copy_domain(const struct sv_vn *vn, struct sv_vnode_driver *drv, stru
 		       struct sv_err *err)
 {
 	const struct sv_xen *xen = drv->priv;
-	cJSON *request = saving(o), *reply = NULL;
+	cJSON *request = sv_xen_saving(&o->spec, &o->record), *reply = NULL;
 	int rc;
 
 	cJSON_AddItemToObject(request, "domain",
@@ -132,7 +130,7 @@ static int copy_disks(struct sv_vnode_driver *drv, const struct original *o,
 		return 0;
 	request = cJSON_CreateObject();
 	cJSON_AddItemToObject(request, "disks", cJSON_Duplicate(record->disks, 1));
-	return sv_xen_ask(drv, "disks", request, -1, patience(&o->spec), NULL, err);
+	return sv_xen_ask(drv, "disks", request, -1, sv_xen_patience(&o->spec), NULL, err);
 }
 
 static bool has_devices(const struct sv_vnode_spec *spec)
@@ -179,6 +177,9 @@ static int make(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct orig
 	bool running = !strcmp(o->state, "running");
 	int rc;
 
+	if (!strcmp(o->state, "moving"))
+		return sv_err_set(err, -EBUSY, "%s/%s is on its way to another host", o->spec.vnet,
+				  o->spec.name);
 	if (!strcmp(o->state, "paused") && o->record.started)
 		return sv_err_set(err, -EBUSY, "%s/%s is paused: resume it first", o->spec.vnet,
 				  o->spec.name);
@@ -230,7 +231,7 @@ int sv_xen_snapshot(struct sv_vnode_driver *drv, const char *vnet, const char *n
 	fd = fflush(file) ? -1 : fileno(file);
 	if (fd < 0)
 		return sv_err_set(err, -EINVAL, "a domain's memory goes to a file");
-	rc = ask(drv, "checkpoint", &o, saving(&o), fd, &reply, err);
+	rc = ask(drv, "checkpoint", &o, sv_xen_saving(&o.spec, &o.record), fd, &reply, err);
 	cJSON_Delete(reply);
 	return rc ? sv_err_prefix(err, rc, "%s/%s", vnet, name) : 0;
 }

@@ -70,7 +70,6 @@ int sv_xen_load(const struct sv_vn *vn, struct sv_xen_record *record)
 		record->restarts = sv_xen_num(json, "restarts");
 		snprintf(record->ended, sizeof(record->ended), "%.15s", sv_xen_str(json, "ended"));
 		record->restarted_s = sv_xen_num(json, "restarted_s");
-		record->still = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "still"));
 		record->ms_per_mib = sv_xen_num(json, "ms_per_mib");
 		record->pause_ms = sv_xen_num(json, "pause_ms");
 		record->estimate_ms = sv_xen_num(json, "estimate_ms");
@@ -92,7 +91,6 @@ int sv_xen_save(const struct sv_vn *vn, const struct sv_xen_record *record, stru
 	cJSON_AddNumberToObject(json, "restarts", record->restarts);
 	cJSON_AddStringToObject(json, "ended", record->ended);
 	cJSON_AddNumberToObject(json, "restarted_s", record->restarted_s);
-	cJSON_AddBoolToObject(json, "still", record->still);
 	cJSON_AddNumberToObject(json, "ms_per_mib", record->ms_per_mib);
 	cJSON_AddNumberToObject(json, "pause_ms", record->pause_ms);
 	cJSON_AddNumberToObject(json, "estimate_ms", record->estimate_ms);

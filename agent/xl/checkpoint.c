@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A running domain's memory. Live, where Xen can see what a guest writes: libxl copies it in
- * rounds, and the domain stands still for the last one only. A Xen without shadow paging cannot
- * for PV guests: those stand still for all of it. Whatever fails, the domain goes on.
+ * rounds, and the domain stands still for the last one only. A Xen without shadow paging (Debian's)
+ * cannot for PV guests: those stand still for all of it. Whatever fails, the domain goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +23,20 @@ enum {
 };
 
 /* ---- before ---- */
+
+/* Can Xen see what this domain writes? It says so of itself. */
+static bool can_live(struct sv_xl *xl, const libxl_dominfo *info)
+{
+	libxl_physinfo host;
+	bool can = false;
+
+	libxl_physinfo_init(&host);
+	if (!libxl_get_physinfo(xl->ctx, &host))
+		can = host.cap_shadow ||
+		      (host.cap_hap && info->domain_type != LIBXL_DOMAIN_TYPE_PV);
+	libxl_physinfo_dispose(&host);
+	return can;
+}
 
 /* Milliseconds to copy one MiB into a file, as the saving process does; at least 0.1. */
 static double pace(int fd)
@@ -56,31 +70,23 @@ static double hurried_pace(int fd)
 	return ms;
 }
 
-static double estimate(const cJSON *request, const libxl_dominfo *info, int fd, bool live)
+static double estimate(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info, int fd)
 {
 	double mib = info->current_memkb / 1024.0;
 	double known = sv_xl_num(request, "ms_per_mib", 0);
 
-	/* Of the same way of copying only. */
-	if (known > 0 && live != cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(request, "still")))
+	if (known > 0)
 		return FIXED_MS + known * mib;
-	return FIXED_MS + hurried_pace(fd) * OVERHEAD * mib / (live ? DIRTY_PART : 1);
+	return FIXED_MS + hurried_pace(fd) * OVERHEAD * mib / (can_live(xl, info) ? DIRTY_PART : 1);
 }
 
-/* A second try has the last word. */
-static void put(cJSON *reply, const char *key, double value)
-{
-	cJSON_DeleteItemFromObjectCaseSensitive(reply, key);
-	cJSON_AddNumberToObject(reply, key, value);
-}
-
-static int check_estimate(const cJSON *request, const libxl_dominfo *info, int fd, bool live,
-			  cJSON *reply, struct sv_err *err)
+int sv_xl_check_estimate(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info, int fd,
+			 cJSON *reply, struct sv_err *err)
 {
 	double limit = sv_xl_num(request, "pause_limit_ms", 0);
-	double ms = estimate(request, info, fd, live);
+	double ms = estimate(xl, request, info, fd);
 
-	put(reply, "estimate_ms", (int)ms);
+	cJSON_AddNumberToObject(reply, "estimate_ms", (int)ms);
 	if (!limit || ms <= limit)
 		return 0;
 	return sv_err_set(err, -EBUSY,
@@ -88,7 +94,7 @@ static int check_estimate(const cJSON *request, const libxl_dominfo *info, int f
 			  (int)ms, (int)limit);
 }
 
-static int check_source(const libxl_dominfo *info, struct sv_err *err)
+int sv_xl_check_source(const libxl_dominfo *info, struct sv_err *err)
 {
 	if (info->shutdown)
 		return sv_err_set(err, -EBUSY, "it does not run: there is nothing to copy");
@@ -136,80 +142,83 @@ static int go_on(struct sv_xl *xl, uint32_t domid, int settle_ms, struct sv_err 
 	}
 }
 
-static int save(struct sv_xl *xl, uint32_t domid, int fd, bool live, struct sv_err *err)
+static int save(struct sv_xl *xl, const libxl_dominfo *info, int fd, struct sv_err *err)
 {
+	int flags = can_live(xl, info) ? LIBXL_SUSPEND_LIVE : 0;
 	int before = getpriority(PRIO_PROCESS, 0), rc;
 
 	/* Production waits for this, and for nothing else that dom0 does. */
 	setpriority(PRIO_PROCESS, 0, HURRY);
-	rc = libxl_domain_suspend(xl->ctx, domid, fd, live ? LIBXL_SUSPEND_LIVE : 0, NULL);
+	rc = libxl_domain_suspend(xl->ctx, info->domid, fd, flags, NULL);
 	setpriority(PRIO_PROCESS, 0, before);
 	return rc ? sv_xl_fail(xl, rc, "saving its memory", err) : 0;
 }
 
-static void add_pause(cJSON *reply, uint64_t since, uint64_t until, const libxl_dominfo *info)
+void sv_xl_add_pause(cJSON *reply, uint64_t since, const libxl_dominfo *info)
 {
-	double ms = since ? until - since : 0, mib = info->current_memkb / 1024.0;
+	double ms = since ? sv_xl_now_ms() - since : 0, mib = info->current_memkb / 1024.0;
 
-	put(reply, "pause_ms", ms);
-	put(reply, "ms_per_mib", mib > 0 && ms > FIXED_MS ? (ms - FIXED_MS) / mib : 0);
+	cJSON_AddNumberToObject(reply, "pause_ms", ms);
+	cJSON_AddNumberToObject(reply, "ms_per_mib",
+				mib > 0 && ms > FIXED_MS ? (ms - FIXED_MS) / mib : 0);
 }
 
-/* Suspended, saved, its disks copied, resumed. */
-static int checkpoint_once(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info,
-			   int fd, bool live, cJSON *reply, struct sv_err *err)
+static int say_why(int rc, const struct sv_err *why, uint32_t limit, bool cut, bool goes_on,
+		   struct sv_err *err)
 {
-	const cJSON *disks = cJSON_GetObjectItemCaseSensitive(request, "disks");
+	const char *more = goes_on ? ", and goes on" : "; and it was not resumed";
+
+	if (cut)
+		return sv_err_set(err, -ETIMEDOUT,
+				  "it stood still for longer than its pause_limit_ms, %u%s; "
+				  "nothing was copied",
+				  limit, more);
+	return sv_err_set(err, rc, "%s%s", why->text, goes_on ? "" : more);
+}
+
+int sv_xl_hold(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info, int fd,
+	       sv_xl_held_fn *then, uint64_t *since, struct sv_err *err)
+{
 	uint32_t limit = sv_xl_num(request, "pause_limit_ms", 0);
 	struct sv_xl_watch *watch = sv_xl_watch_start(info->domid, limit);
-	struct sv_err first = { 0 };
+	struct sv_err why = { 0 };
 	bool cut = false;
-	uint64_t since, until;
-	int rc, resumed;
+	int rc;
 
 	if (!watch)
 		return sv_err_set(err, -ENOMEM, "its pause cannot be watched");
-	rc = save(xl, info->domid, fd, live, &first);
-	rc = rc ?: sv_xl_disks_copy(disks, &first);
-	resumed = go_on(xl, info->domid, rc ? 2000 : 0, err);
-	until = sv_xl_now_ms();
-	since = sv_xl_watch_stop(watch, &cut);
-	add_pause(reply, since, until, info);
+	rc = save(xl, info, fd, &why);
+	rc = rc ?: then(xl, request, info, &why);
+	*since = sv_xl_watch_stop(watch, &cut);
 	if (!rc)
-		return resumed;
-	sv_xl_disks_remove(disks);
-	if (cut)
-		return sv_err_set(err, -ETIMEDOUT,
-				  "it stood still for longer than its pause_limit_ms, %u, and goes "
-				  "on; nothing was copied",
-				  limit);
-	return sv_err_set(err, rc, "%s%s", first.text, resumed ? "; and it was not resumed" : "");
+		return 0;
+	return say_why(rc, &why, limit, cut, !go_on(xl, info->domid, 2000, NULL), err);
 }
 
-static bool never_stood_still(const cJSON *reply)
+static int copy_disks(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info,
+		      struct sv_err *err)
 {
-	return sv_xl_num(reply, "pause_ms", 0) == 0;
+	(void)xl;
+	(void)info;
+	return sv_xl_disks_copy(cJSON_GetObjectItemCaseSensitive(request, "disks"), err);
 }
 
+/* Suspended, saved, its disks copied, resumed. */
 static int checkpoint(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info, int fd,
 		      cJSON *reply, struct sv_err *err)
 {
-	bool live = !cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(request, "still"));
-	off_t start = lseek(fd, 0, SEEK_CUR);
-	int rc = check_estimate(request, info, fd, live, reply, err);
+	uint64_t since = 0;
+	int rc = sv_xl_check_estimate(xl, request, info, fd, reply, err);
 
 	if (rc)
 		return rc;
-	rc = checkpoint_once(xl, request, info, fd, live, reply, err);
-	if (rc && live && never_stood_still(reply)) {
-		live = false;
-		xl->complaint[0] = 0;
-		if (start < 0 || ftruncate(fd, start) || lseek(fd, start, SEEK_SET) < 0)
-			return rc;
-		rc = check_estimate(request, info, fd, live, reply, err);
-		rc = rc ?: checkpoint_once(xl, request, info, fd, live, reply, err);
+	rc = sv_xl_hold(xl, request, info, fd, copy_disks, &since, err);
+	if (rc) {
+		sv_xl_disks_remove(cJSON_GetObjectItemCaseSensitive(request, "disks"));
+		return rc;
 	}
-	cJSON_AddBoolToObject(reply, "still", !live);
+	rc = go_on(xl, info->domid, 0, err);
+	sv_xl_add_pause(reply, since, info);
 	return rc;
 }
 
@@ -217,7 +226,7 @@ static int prepare(struct sv_xl *xl, const cJSON *request, libxl_dominfo *info, 
 {
 	int rc = sv_xl_find(xl, request, info, err);
 
-	rc = rc ?: check_source(info, err);
+	rc = rc ?: sv_xl_check_source(info, err);
 	return rc ?: sv_xl_disks_check(cJSON_GetObjectItemCaseSensitive(request, "disks"), err);
 }
 
@@ -289,6 +298,7 @@ int sv_xl_recover(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct s
 	int rc = sv_xl_find(xl, request, &info, err);
 
 	(void)reply;
+	rc = rc ?: sv_xl_stay(info.domid);
 	/* What stands still later than that is told of by Xen, and found by list. */
 	return rc ?: go_on(xl, info.domid, 1000, err);
 }

@@ -127,7 +127,9 @@ static void list_one(struct sv_xl *xl, const cJSON *request, const libxl_dominfo
 	item = cJSON_CreateObject();
 	cJSON_AddItemToArray(domains, item);
 	/* Nobody checkpoints while we hold the lock: who did was killed. */
-	if (sv_xl_is_suspended(info) && !sv_xl_resume(xl, info->domid, NULL)) {
+	if (sv_xl_is_suspended(info) && sv_xl_is_moving(info->domid)) {
+		cJSON_AddStringToObject(item, "state", "moving");
+	} else if (sv_xl_is_suspended(info) && !sv_xl_resume(xl, info->domid, NULL)) {
 		cJSON_AddTrueToObject(item, "stranded");
 		cJSON_AddStringToObject(item, "state", "running");
 	} else {

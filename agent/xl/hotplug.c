@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -105,6 +107,50 @@ static int set_name(int sock, const char *dev, const char *name)
 	return 0;
 }
 
+static int move_link(const char *dev, int netns)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg link;
+		struct nlattr to_attr;
+		__u32 to;
+		struct nlattr name_attr;
+		char name[IFNAMSIZ];
+	} req = { .head = { .nlmsg_len = sizeof(req),
+			    .nlmsg_type = RTM_SETLINK,
+			    .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK },
+		  .to_attr = { sizeof(req.to_attr) + sizeof(req.to), IFLA_NET_NS_FD },
+		  .to = netns,
+		  .name_attr = { sizeof(req.name_attr) + sizeof(req.name), IFLA_IFNAME } };
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr err;
+	} answer = { 0 };
+	_cleanup_close_ int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	req.link.ifi_index = if_nametoindex(dev);
+	snprintf(req.name, sizeof(req.name), "%s", dev);
+	if (sock < 0 || !req.link.ifi_index || send(sock, &req, sizeof(req), 0) < 0 ||
+	    recv(sock, &answer, sizeof(answer), MSG_TRUNC) < 0)
+		return -errno;
+	return answer.err.error;
+}
+
+/* Xen's vifs appear in the namespace that the kernel began with; agents work in their own. */
+static int fetch(const char *dev)
+{
+	_cleanup_close_ int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int first = open("/proc/1/ns/net", O_RDONLY | O_CLOEXEC);
+	int rc;
+
+	if (if_nametoindex(dev))
+		return 0;
+	if (here < 0 || first < 0 || setns(first, CLONE_NEWNET))
+		return -errno;
+	rc = move_link(dev, here);
+	return setns(here, CLONE_NEWNET) ? -errno : rc;
+}
+
 static int vif_online(const char *dev, const char *xenbus)
 {
 	_cleanup_free_ char *name = sv_xl_xenstore_read(xenbus, "vifname");
@@ -114,7 +160,8 @@ static int vif_online(const char *dev, const char *xenbus)
 
 	if (sock < 0)
 		return -errno;
-	rc = silence(sock, dev);
+	rc = fetch(dev);
+	rc = rc ?: silence(sock, dev);
 	rc = rc ?: set_mtu(sock, dev, mtu);
 	if (!rc && name && strcmp(name, dev))
 		rc = set_name(sock, dev, name);

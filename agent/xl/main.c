@@ -29,6 +29,9 @@ static const struct {
 	{ "clone", sv_xl_clone },
 	{ "restore", sv_xl_restore },
 	{ "recover", sv_xl_recover },
+	{ "send", sv_xl_send },
+	{ "room", sv_xl_room },
+	{ "receive", sv_xl_receive },
 	{ "disks", sv_xl_disks },
 };
 

@@ -79,8 +79,34 @@ int sv_xl_checkpoint(struct sv_xl *xl, const cJSON *request, cJSON *reply, struc
 int sv_xl_clone(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err);
 /* A domain from the stream in the passed descriptor. */
 int sv_xl_restore(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err);
-/* After somebody was killed in a checkpoint. */
+/* After somebody was killed in a checkpoint, or the move of a domain was called off. */
 int sv_xl_recover(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err);
+
+/* Is there something to save? */
+int sv_xl_check_source(const libxl_dominfo *info, struct sv_err *err);
+/* -EBUSY: it would stand still for longer than request.pause_limit_ms. fd: where memory goes to. */
+int sv_xl_check_estimate(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info, int fd,
+			 cJSON *reply, struct sv_err *err);
+typedef int sv_xl_held_fn(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info,
+			  struct sv_err *err);
+/* Suspended, its memory saved, and then `then`: it stands still. If anything fails, it goes on.
+ * *since: when it was suspended. */
+int sv_xl_hold(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info, int fd,
+	       sv_xl_held_fn *then, uint64_t *since, struct sv_err *err);
+void sv_xl_add_pause(cJSON *reply, uint64_t since, const libxl_dominfo *info);
+
+/* ---- migrate.c ---- */
+/* The memory of a running domain, and with its last word the domain, into the passed stream. 0: its
+ * receiver has it. -EINPROGRESS: not known; it stands still until somebody says "recover" or
+ * "destroy". Any other: it goes on. */
+int sv_xl_send(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err);
+/* Could request.domain be here? */
+int sv_xl_room(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err);
+/* A paused domain from such a stream. */
+int sv_xl_receive(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err);
+bool sv_xl_is_moving(uint32_t domid);
+/* It is not any more. */
+int sv_xl_stay(uint32_t domid);
 
 /* ---- pause.c: how long a domain stands still ---- */
 struct sv_xl_watch;
