@@ -5,9 +5,9 @@ import subprocess
 
 from lib.shell import need, wait_for
 from lib.tap import scenario
+from lib.tcp import PY
 from lib.topo import Three
 from lib.traffic import Rx, digest, received, send_gently
-from scenarios.basic import PY
 
 
 class Jumbo(Three):
