@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <xenstore.h>
 
 #include "xl.h"
 
@@ -83,27 +84,51 @@ static int expect(int fd, uint64_t until, const char *word)
 
 /* ---- away ---- */
 
-static int set_moving(uint32_t domid, bool moving)
+static void mark_path(uint32_t domid, char path[64])
 {
-	char dir[40];
-
-	snprintf(dir, sizeof(dir), "/local/domain/%u", domid);
-	return sv_xl_xenstore_write(dir, "svnet-moving", moving ? "1" : "");
+	snprintf(path, 64, "/local/domain/%u/svnet-moving", domid);
 }
 
-bool sv_xl_is_moving(uint32_t domid)
+static int set_moving(uint32_t domid)
 {
-	_cleanup_free_ char *text = NULL;
 	char dir[40];
 
 	snprintf(dir, sizeof(dir), "/local/domain/%u", domid);
-	text = sv_xl_xenstore_read(dir, "svnet-moving");
-	return text && text[0];
+	return sv_xl_xenstore_write(dir, "svnet-moving", "1");
+}
+
+/* Unless xenstore says that it is not: to stand still does no harm. */
+bool sv_xl_is_moving(uint32_t domid)
+{
+	struct xs_handle *xs = xs_open(0);
+	_cleanup_free_ char *text = NULL;
+	unsigned int len;
+	char path[64];
+	bool is = true;
+
+	if (!xs)
+		return true;
+	mark_path(domid, path);
+	text = xs_read(xs, XBT_NULL, path, &len);
+	if (!text)
+		is = errno != ENOENT;
+	xs_close(xs);
+	return is;
 }
 
 int sv_xl_stay(uint32_t domid)
 {
-	return sv_xl_is_moving(domid) ? set_moving(domid, false) : 0;
+	struct xs_handle *xs = xs_open(0);
+	char path[64];
+	int rc = 0;
+
+	if (!xs)
+		return -errno;
+	mark_path(domid, path);
+	if (!xs_rm(xs, XBT_NULL, path) && errno != ENOENT)
+		rc = -errno;
+	xs_close(xs);
+	return rc;
 }
 
 /* How fast a stream is taken cannot be known; it is not faster than memory. */
@@ -119,7 +144,7 @@ static int check_pause(struct sv_xl *xl, const cJSON *request, const libxl_domin
 static int say_sent(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info,
 		    struct sv_err *err)
 {
-	int rc = set_moving(info->domid, true);
+	int rc = set_moving(info->domid);
 
 	(void)request;
 	rc = rc ?: write_all(xl->fd, "{\"sent\": true}\n");
