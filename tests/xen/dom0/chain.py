@@ -139,7 +139,7 @@ class Chain(topo.Ends, topo.Topo):
         for vnode in vnodes:
             number, side = FACES[vnode[-2:]]
             network = NOBODY[side].rsplit(".", 1)[0]
-            self.tell(vnode, f"ping -i 0.05 -p {SAY:x} {network}.255 >/dev/null 2>&1 &",
+            self.tell(vnode, f"ping -i 0.2 -p {SAY:x} {network}.255 >/dev/null 2>&1 &",
                       f"arping -I eth{number} {NOBODY[side]} >/dev/null 2>&1 &")
 
     def console(self, vnode):

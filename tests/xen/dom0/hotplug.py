@@ -20,7 +20,7 @@ def listened_to(chain, vnode):
     """The data plane has this VNode's frames."""
     port = chain.vif(vnode, FACES[vnode[-2:]][0])
     before = received(chain, port)
-    wait_for(f"frames of {vnode} at {port}", lambda: received(chain, port) > before + 20, 90, 0.2)
+    wait_for(f"frames of {vnode} at {port}", lambda: received(chain, port) > before + 5, 90, 0.2)
     return port
 
 
@@ -106,28 +106,28 @@ class Hindrance(threading.Thread):
         self.start()
 
     def run(self):
-        while self.how:
-            pid = next(iter(scripts()), None)
+        while self.how and not self.held:
+            pid = next(scripts(), None)
             if pid and self.how == "never":
                 os.kill(pid, signal.SIGKILL)
                 self.killed += 1
-            elif pid and not self.held:
+            elif pid:
                 os.kill(pid, signal.SIGSTOP)
                 self.held = pid
-            time.sleep(0.005)
+            time.sleep(0.02)
 
     def let_go(self):
         self.how = None
         self.join()
-        os.kill(self.held, signal.SIGCONT)
+        if self.held:
+            os.kill(self.held, signal.SIGCONT)
+            self.held = None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exc):
-        if self.how:
-            self.how = None
-            self.join()
+        self.let_go()
 
 
 def scripts():
