@@ -614,6 +614,8 @@ static int start_domain(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 		return rc;
 	record->started = true;
 	record->stopped = false;
+	/* How long it took to make is none of the time that it ran. */
+	record->restarted_s = uptime_s();
 	return sv_xen_save(vn, record, err);
 }
 

@@ -32,7 +32,7 @@ struct sv_xen_record {
 	bool stopped; /* by the operator: not to be taken for a crash */
 	uint32_t restarts; /* after the guest crashed or ended itself */
 	char ended[16]; /* how its last domain did: "crashed", …; "" = it has not */
-	uint64_t restarted_s; /* the last one, CLOCK_BOOTTIME */
+	uint64_t restarted_s; /* when it was made again or started last, CLOCK_BOOTTIME */
 	double ms_per_mib; /* how long it stood still when it was cloned last, 0 = never */
 	double pause_ms, estimate_ms; /* of the domain that this one was cloned from */
 	cJSON *disks; /* copies that go with it, as svnet-xl takes them; NULL = none */
