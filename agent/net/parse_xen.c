@@ -90,11 +90,10 @@ static void load_disk(struct sv_load *l, const struct sv_path *at, const cJSON *
 	add_string(disk, "device", device);
 	how = load_word(l, at, json, "snapshot", hows,
 			"how a clone gets its own: \"reflink\", \"copy\" or \"lvm\"");
-	/* Part of the image is in its QEMU: a copy of the file is no copy of the disk. */
-	if (!strcmp(format, "qcow2") && strcmp(how, "none"))
+	/* QEMU may be writing to the image still: only what is copied at once is one. */
+	if (!strcmp(format, "qcow2") && strcmp(how, "none") && strcmp(how, "reflink"))
 		sv_load_bad(l, SV_PATH(at, "snapshot"),
-			    "a qcow2 disk cannot be cloned; use a raw file on XFS or Btrfs, or a "
-			    "logical volume");
+			    "a qcow2 disk is cloned by \"reflink\" only, on XFS or Btrfs");
 	if (!strcmp(how, "lvm") && !strcmp(format, "raw") && path && strncmp(path, "/dev/", 5))
 		sv_load_bad(l, SV_PATH(at, "snapshot"), "\"%s\" is no logical volume", path);
 	add_string(disk, "snapshot", how);

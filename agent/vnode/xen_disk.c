@@ -65,6 +65,7 @@ static int add_copy(const cJSON *disk, const cJSON *source, const char *to, cJSO
 	cJSON_AddStringToObject(copy, "to", to);
 	cJSON_AddStringToObject(copy, "how", sv_xen_str(disk, "snapshot"));
 	cJSON_AddStringToObject(copy, "format", sv_xen_str(disk, "format"));
+	cJSON_AddStringToObject(copy, "device", sv_xen_str(disk, "device"));
 	return cJSON_AddItemToArray(copies, copy) ? 0 : -ENOMEM;
 }
 

@@ -198,9 +198,9 @@ int sv_xl_hold(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info
 static int copy_disks(struct sv_xl *xl, const cJSON *request, const libxl_dominfo *info,
 		      struct sv_err *err)
 {
-	(void)xl;
-	(void)info;
-	return sv_xl_disks_copy(cJSON_GetObjectItemCaseSensitive(request, "disks"), err);
+	const cJSON *disks = cJSON_GetObjectItemCaseSensitive(request, "disks");
+
+	return sv_xl_disks_flush(xl, info->domid, disks, err) ?: sv_xl_disks_copy(disks, err);
 }
 
 /* Suspended, saved, its disks copied, resumed. */

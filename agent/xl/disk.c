@@ -3,6 +3,7 @@
  * A clone's disks: the original's as they are while it stands still. What its back end has finished
  * by then is in the file or on the volume; what it has not, the clone's front end asks for again.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -10,21 +11,42 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #include "xl.h"
 
-/* What it prints goes to the log: standard output is for the answer. */
-static int run(char *const argv[])
+enum { SAID_MAX = 1024 };
+
+/* The log has all of it; *why is the last line, "" = it said nothing. */
+static void hear(int fd, char said[SAID_MAX], const char **why)
 {
+	ssize_t n = pread(fd, said, SAID_MAX - 1, 0);
+
+	said[n > 0 ? n : 0] = 0;
+	fputs(said, stderr);
+	while (n > 0 && isspace(said[n - 1]))
+		said[--n] = 0;
+	*why = strrchr(said, '\n') ? strrchr(said, '\n') + 1 : said;
+	*why += strspn(*why, " \t");
+}
+
+/* Standard output is for the answer: what a command prints is the caller's. */
+static int run(char *const argv[], char said[SAID_MAX], const char **why)
+{
+	_cleanup_close_ int out = memfd_create("svnet-said", MFD_CLOEXEC);
 	posix_spawn_file_actions_t actions;
 	int status, rc;
 	pid_t pid;
 
+	*why = "";
+	if (out < 0)
+		return -errno;
 	rc = posix_spawn_file_actions_init(&actions);
-	rc = rc ?: posix_spawn_file_actions_adddup2(&actions, 2, 1);
+	rc = rc ?: posix_spawn_file_actions_adddup2(&actions, out, 1);
+	rc = rc ?: posix_spawn_file_actions_adddup2(&actions, out, 2);
 	rc = rc ?: posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (rc)
@@ -32,6 +54,7 @@ static int run(char *const argv[])
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
+	hear(out, said, why);
 	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
 }
 
@@ -85,6 +108,26 @@ static int refuse_device(const char *from, struct sv_err *err)
 		from);
 }
 
+/*
+ * Also for a copy by reference: whichever of the two writes to a block first needs another, and a
+ * file system that is full then would fail production, too.
+ */
+static int check_room(const char *from, const char *to, const struct stat *st, struct sv_err *err)
+{
+	unsigned long long need = st->st_blocks * 512ULL, have;
+	struct statvfs fs;
+	char dir[PATH_MAX];
+
+	if (statvfs(folder(to, dir), &fs))
+		return sv_err_set(err, -errno, "%s: %s", dir, strerror(errno));
+	have = (unsigned long long)fs.f_bavail * fs.f_frsize;
+	return need <= have ? 0
+			    : sv_err_set(err, -ENOSPC,
+					 "disk %s: its copy may take %llu MiB, and %s has %llu MiB "
+					 "left: make room there",
+					 from, need >> 20, dir, have >> 20);
+}
+
 /* A trial, in a file without a name. It also writes out what the pause would else wait for. */
 static int check_reflink(const char *from, const char *to, struct sv_err *err)
 {
@@ -104,33 +147,27 @@ static int check_reflink(const char *from, const char *to, struct sv_err *err)
 			       "disk %s: its file system cannot clone files (%s): put it on XFS or "
 			       "Btrfs, or say \"copy\" or \"lvm\"",
 			       from, strerror(-rc))
-		  : 0;
+		  : check_room(from, to, &st, err);
 }
 
 static int check_copy(const char *from, const char *to, struct sv_err *err)
 {
-	unsigned long long need, have;
-	struct statvfs fs;
-	char dir[PATH_MAX];
 	struct stat st;
 
-	if (stat(from, &st) || statvfs(folder(to, dir), &fs))
+	if (stat(from, &st))
 		return sv_err_set(err, -errno, "disk %s: %s", from, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return refuse_device(from, err);
-	need = st.st_blocks * 512ULL;
-	have = (unsigned long long)fs.f_bavail * fs.f_frsize;
-	return need <= have ? 0
-			    : sv_err_set(err, -ENOSPC,
-					 "disk %s: a copy takes %llu MiB, and %s has %llu MiB left",
-					 from, need >> 20, dir, have >> 20);
+	return S_ISREG(st.st_mode) ? check_room(from, to, &st, err) : refuse_device(from, err);
 }
 
 /* ---- a logical volume ---- */
 
 /* "/dev/VG/LV" → a snapshot "/dev/VG/NAME" that takes the original's size of changes. */
-static int lvm_snapshot(const char *from, const char *to, bool trial)
+static int lvm_snapshot(const char *from, const char *to, bool trial, struct sv_err *err)
 {
+	char said[SAID_MAX];
+	const char *why;
+	int rc;
+
 	const char *name = strrchr(to, '/');
 	char *argv[] = { "lvcreate",   "--snapshot", "--extents",
 			 "100%ORIGIN", "--name",     (char *)(name ? name + 1 : to),
@@ -139,13 +176,16 @@ static int lvm_snapshot(const char *from, const char *to, bool trial)
 
 	if (trial)
 		argv[8] = "--test";
-	return run(argv);
+	rc = run(argv, said, &why);
+	if (rc == -ENOENT)
+		return sv_err_set(err, rc, "disk %s: lvcreate is not installed here", from);
+	return rc ? sv_err_set(err, rc, "disk %s: no snapshot of it can be made: %s", from, why)
+		  : 0;
 }
 
 static int check_lvm(const char *from, const char *to, struct sv_err *err)
 {
 	struct stat st;
-	int rc;
 
 	if (stat(from, &st))
 		return sv_err_set(err, -errno, "disk %s: %s", from, strerror(errno));
@@ -153,15 +193,7 @@ static int check_lvm(const char *from, const char *to, struct sv_err *err)
 		return sv_err_set(err, -EINVAL,
 				  "disk %s is no logical volume: say \"reflink\" or \"copy\"",
 				  from);
-	rc = lvm_snapshot(from, to, true);
-	if (rc == -ENOENT)
-		return sv_err_set(err, rc, "disk %s: lvcreate is not installed here", from);
-	return rc ? sv_err_set(
-			    err, rc,
-			    "disk %s: lvcreate refuses a snapshot of its size (its reasons are in "
-			    "svnet-xl.log): give its volume group room",
-			    from)
-		  : 0;
+	return lvm_snapshot(from, to, true, err);
 }
 
 /* ---- all of them ---- */
@@ -197,9 +229,8 @@ static int copy_one(const cJSON *disk, struct sv_err *err)
 	int rc;
 
 	if (!strcmp(how, "lvm"))
-		rc = lvm_snapshot(from, to, false);
-	else
-		rc = copy_file(from, to, strcmp(how, "reflink") ? copy_range : clone_range);
+		return lvm_snapshot(from, to, false, err);
+	rc = copy_file(from, to, strcmp(how, "reflink") ? copy_range : clone_range);
 	return rc ? sv_err_set(err, rc, "disk %s to %s: %s", from, to, strerror(-rc)) : 0;
 }
 
@@ -207,11 +238,40 @@ static void remove_one(const cJSON *disk)
 {
 	const char *to = sv_xl_str(disk, "to");
 	char *argv[] = { "lvremove", "--yes", (char *)to, NULL };
+	char said[SAID_MAX];
+	const char *why;
 
-	if (!strcmp(sv_xl_str(disk, "how") ?: "", "lvm"))
-		run(argv);
+	if (!access(to, F_OK) && !strcmp(sv_xl_str(disk, "how") ?: "", "lvm"))
+		run(argv, said, &why);
 	else
 		unlink(to);
+}
+
+/* Its QEMU has part of an image in memory, also of what the guest was told is written. */
+static int flush(struct sv_xl *xl, uint32_t domid, const cJSON *disk, struct sv_err *err)
+{
+	_cleanup_free_ char *said = NULL;
+	char command[64];
+	int rc;
+
+	snprintf(command, sizeof(command), "qemu-io %.16s-qcow2 flush",
+		 sv_xl_str(disk, "device") ?: "");
+	rc = libxl_qemu_monitor_command(xl->ctx, domid, command, &said, NULL);
+	if (!rc && strspn(said ?: "", " \r\n") == strlen(said ?: ""))
+		return 0;
+	return sv_err_set(err, -EIO, "disk %s: its QEMU does not write it out: %.100s",
+			  sv_xl_str(disk, "from"), said ?: xl->complaint);
+}
+
+int sv_xl_disks_flush(struct sv_xl *xl, uint32_t domid, const cJSON *disks, struct sv_err *err)
+{
+	const cJSON *disk;
+	int rc = 0;
+
+	cJSON_ArrayForEach (disk, disks)
+		if (!rc && !strcmp(sv_xl_str(disk, "format") ?: "", "qcow2"))
+			rc = flush(xl, domid, disk, err);
+	return rc;
 }
 
 int sv_xl_disks_copy(const cJSON *disks, struct sv_err *err)

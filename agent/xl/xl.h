@@ -118,10 +118,12 @@ uint64_t sv_xl_now_ms(void);
 
 /* ---- disk.c ---- */
 /*
- * [{"from", "to", "how": "reflink|copy|lvm"}]. Whatever would make a copy fail is said by check,
- * before a domain stands still for it.
+ * [{"from", "to", "how": "reflink|copy|lvm", "format", "device"}]. Whatever would make a copy fail
+ * is said by check, before a domain stands still for it.
  */
 int sv_xl_disks_check(const cJSON *disks, struct sv_err *err);
+/* A running domain's: what their QEMU has not written yet goes into their files. */
+int sv_xl_disks_flush(struct sv_xl *xl, uint32_t domid, const cJSON *disks, struct sv_err *err);
 /* As they are at this moment; all of them or none. */
 int sv_xl_disks_copy(const cJSON *disks, struct sv_err *err);
 void sv_xl_disks_remove(const cJSON *disks);

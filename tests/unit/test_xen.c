@@ -58,8 +58,8 @@ static const struct {
 	  "vnets.A.vnodes.r1.xen.disks[0].format: \"vhd\" must be \"raw\", \"qcow2\" or \"lvm\"" },
 	{ R1 "{" CLEAN ",'xen':{" DOMAIN ",'disks':[{'path':'/d','device':'xvda','format':'qcow2',"
 	     "'snapshot':'copy'}]}}}}}}",
-	  "vnets.A.vnodes.r1.xen.disks[0].snapshot: a qcow2 disk cannot be cloned; use a raw file "
-	  "on XFS or Btrfs, or a logical volume" },
+	  "vnets.A.vnodes.r1.xen.disks[0].snapshot: a qcow2 disk is cloned by \"reflink\" "
+	  "only, on XFS or Btrfs" },
 	{ R1 "{" CLEAN ",'xen':{" DOMAIN ",'disks':[{'path':'/d','device':'xvda','snapshot':'lvm'}]"
 	     "}}}}}}",
 	  "vnets.A.vnodes.r1.xen.disks[0].snapshot: \"/d\" is no logical volume" },
