@@ -52,9 +52,10 @@ def control(chain):
 
 
 def complains(chain, *words):
-    """`svnet status` says what is wrong."""
+    """`svnet status` says what is wrong; while the agent makes a domain, it answers when that is done."""
     wait_for(f"`svnet status` to say {words}", lambda: any(
-        all(w in line for w in words) for line in chain.hosts[0].status()["errors"]), 90, 0.1)
+        all(w in line for w in words)
+        for line in chain.hosts[0].svnet("status", timeout=180)["errors"]), 180, 0.3)
 
 
 def rename(dev, name):
@@ -153,11 +154,11 @@ def again(chain):
     with Outside(chain) as outside, Hindrance() as hindrance:
         run("xl", "destroy", name)
         complains(chain, "B/r1", "creating the domain")
-        wait_for("a second attempt to fail", lambda: hindrance.killed > 1, 60)
+        wait_for("a second attempt to fail", lambda: hindrance.killed > 1, 120)
         need(not is_up(port), f"{port} is up without a vif")
         chain.ready()
         hindrance.how = "late"
-        wait_for("a vif to be waited for", lambda: hindrance.held, 60)
+        wait_for("a vif to be waited for", lambda: hindrance.held, 120)
         # Its guest begins before there is anything that could keep it silent.
         run("xl", "unpause", name)
         time.sleep(1)
