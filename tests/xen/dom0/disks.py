@@ -190,7 +190,8 @@ def attempt(topology, what, why, **disk_of):
     host = topology.hosts[0]
     disks = [{**d, **disk_of.get(d["device"], {})} for d in DISKS]
     override = topology.write({"vnodes": {"w": {"xen": {"disks": disks}}}}, "override.json")
-    code, _, text = host.try_svnet("--timeout", "60s", "shadow", "start", "B", "--of", "A", "--override", override)
+    code, _, text = host.try_svnet("--timeout", "60s", "shadow", "start", "B", "--of", "A", "--override", override,
+                                   timeout=90)
     need(code and why in text, f"{what}: exit {code}: {text[-300:]}")
     if "B" in host.vnets():
         host.svnet("--timeout", "60s", "shadow", "finish", "web", timeout=90)
