@@ -90,7 +90,7 @@ class Dom0:
     """Dom0 as it is, and machines of namespaces beside it."""
 
     def __init__(self, prefix, datapath):
-        self.prefix, self.datapath, self.hosts, self.options = prefix, datapath, [], None
+        self.prefix, self.datapath, self.hosts, self.options, self.keep = prefix, datapath, [], None, False
         self.sides = []
 
     def up(self):
