@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <xenstore.h>
@@ -189,11 +190,23 @@ int sv_xl_room(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_e
 	return rc;
 }
 
+/* libxl 4.17 crashes on a stream that ends before it began: a sender that was refused. */
+static int wait_begin(int fd, struct sv_err *err)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n = 0;
+
+	if (poll(&p, 1, SENT_MS) > 0 && !ioctl(fd, FIONREAD, &n) && n > 0)
+		return 0;
+	return sv_err_set(err, -EPIPE, "its sender sends nothing");
+}
+
 /* A stream that does not end with its sender's word is not whole, whatever Xen made of it. */
 int sv_xl_receive(struct sv_xl *xl, const cJSON *request, cJSON *reply, struct sv_err *err)
 {
-	int rc = sv_xl_restore(xl, request, reply, err);
+	int rc = wait_begin(xl->fd, err);
 
+	rc = rc ?: sv_xl_restore(xl, request, reply, err);
 	if (rc)
 		return rc;
 	rc = expect(xl->fd, sv_xl_now_ms() + SENT_MS, "sent");

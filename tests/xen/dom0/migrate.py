@@ -160,7 +160,7 @@ def called_off(chain):
     chain.apply(chain.base_network)
     code, _, text = chain.move(second, via="true")
     goes_on(chain, "nobody receives", code, text, "does not answer")
-    code, _, text = chain.move(second, via=f"head -c 4000000 | {receive}")
+    code, _, text = chain.move(second, via=f"stdbuf -o0 head -c 4000000 | {receive}")
     goes_on(chain, "the stream is cut", code, text)
     with When("send", lambda pid: (time.sleep(0.3), os.kill(pid, signal.SIGKILL))):
         code, _, text = chain.move(second)
