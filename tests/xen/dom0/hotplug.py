@@ -107,15 +107,24 @@ class Hindrance(threading.Thread):
         self.start()
 
     def run(self):
+        # Each is there for a tenth of a second: only what is new is looked at, until it has become what it is.
+        known = {pid: 0.0 for pid in os.listdir("/proc")}
         while self.how and not self.held:
-            pid = next(scripts(), None)
-            if pid and self.how == "never":
-                os.kill(pid, signal.SIGKILL)
-                self.killed += 1
-            elif pid:
-                os.kill(pid, signal.SIGSTOP)
-                self.held = pid
-            time.sleep(0.02)
+            now = time.monotonic()
+            known = {pid: known.get(pid, now) for pid in os.listdir("/proc")}
+            for pid in [int(p) for p, since in known.items() if p.isdigit() and now < since + 2]:
+                self.meet(pid)
+            time.sleep(0.005)
+
+    def meet(self, pid):
+        if not is_script(pid):
+            return
+        if self.how == "never":
+            os.kill(pid, signal.SIGKILL)
+            self.killed += 1
+        elif not self.held:
+            os.kill(pid, signal.SIGSTOP)
+            self.held = pid
 
     def let_go(self):
         self.how = None
@@ -131,16 +140,14 @@ class Hindrance(threading.Thread):
         self.let_go()
 
 
-def scripts():
-    """Those that run for a vif that is coming."""
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            with open(path, encoding="utf-8", errors="replace") as f:
-                argv = f.read().split("\0")
-        except OSError:
-            continue
-        if argv[0].endswith("svnet-xl") and "online" in argv and "type_if=vif" in argv:
-            yield int(path.split("/")[2])
+def is_script(pid):
+    """It runs for a vif that is coming."""
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as f:
+            argv = f.read().split("\0")
+    except OSError:
+        return False
+    return argv[0].endswith("svnet-xl") and "online" in argv and "type_if=vif" in argv
 
 
 @scenario("hotplug: a domain destroyed behind svnet's back; its new vifs never come, late, and with other numbers",
