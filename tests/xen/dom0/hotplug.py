@@ -117,13 +117,16 @@ class Hindrance(threading.Thread):
             time.sleep(0.005)
 
     def meet(self, pid):
-        if not is_script(pid):
+        if not is_script(pid) or self.held:
             return
-        if self.how == "never":
-            os.kill(pid, signal.SIGKILL)
+        never = self.how == "never"
+        try:
+            os.kill(pid, signal.SIGKILL if never else signal.SIGSTOP)
+        except ProcessLookupError:
+            return
+        if never:
             self.killed += 1
-        elif not self.held:
-            os.kill(pid, signal.SIGSTOP)
+        else:
             self.held = pid
 
     def let_go(self):
