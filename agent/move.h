@@ -6,21 +6,21 @@
 
 /*
  * A running VNode's way to another host: a stream that an operator's two commands open (`svnet
- *vnode migrate` here, `svnet vnode receive` there), whose words are lines of JSON:
+ * vnode migrate` here, `svnet vnode receive` there), whose words are lines of JSON:
  *
- *	from here	{"svnet_move": 1, "vnode", "from", "to", "revision"}
- *	from there						{"ready": true}
- *	from here	its state, then {"sent": true}
- *	from there						{"taken": true}
+ *	sender		{"svnet_move": 1, "vnode", "from", "to", "revision"}
+ *	receiver	{"ready": true}
+ *	sender		its state, then {"sent": true}
+ *	receiver	{"taken": true}
  *
  * Whose the VNode is, is what the document in the store says, and nothing else: the words save
- *time. "revision" is the document's before the move. The receiver has the whole VNode, standing
- *still, and then writes the next revision, which has it on its host: "taken". A sender that has
- *said "sent" and hears nothing writes the next revision itself, as it was: then it goes on here.
- *The store takes one of the two. Who has not got it destroys what he has. Nothing starts a VNode
- *that its host's document does not have there, so no two of one VNode ever run; a domain that has
- *been sent is marked, and stands still until its agent, also one that has been started anew, has
- *asked the store.
+ * time. "revision" is the document's before the move. The receiver has the whole VNode, standing
+ * still, and then writes the next revision, which has it on its host: "taken". A sender that has
+ * said "sent" and hears nothing writes the next revision itself, as it was: then it goes on here.
+ * The store takes one of the two. Who has not got it destroys what he has. Nothing starts a VNode
+ * that its host's document does not have there, so no two of one VNode ever run; a domain that has
+ * been sent is marked, and stands still until its agent, also one that has been started anew, has
+ * asked the store.
  */
 
 /* Takes `word`. -EPIPE. */

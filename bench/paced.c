@@ -2,9 +2,9 @@
 /*
  * The open-loop sender, and the far end that measures how long its frames took.
  *
- *	paced sink DEV PIN       measure and drop what arrives at DEV; the histogram is pinned at
- *PIN paced read PIN           the histogram as JSON: frames by CPU, [[delay_ns, frames], …] paced
- *send DEV OPTION …  send --frames N, one every --interval NS (0: as fast as it can)
+ *	paced sink DEV PIN		measure and drop what arrives; the histogram is pinned
+ *	paced read PIN			its frames by CPU and [[delay_ns, frames], …], JSON
+ *	paced send DEV OPTION …		--frames N, one every --interval NS (0: no pause)
  */
 #include <errno.h>
 #include <linux/if_link.h>

@@ -176,7 +176,7 @@ void sv_plan_fini(struct sv_plan *plan);
  *	            sessions; attachments; ports up; VNodes started; fresh gates to their role
  *
  * An attachment that stays is changed in place, in one batch with the new ones; deletions of
- *devices happen only after no attachment names them.
+ * devices happen only after no attachment names them.
  */
 int sv_plan_make(struct sv_plan *plan, const struct sv_host_state *desired,
 		 const struct sv_host_state *actual, struct sv_err *err);

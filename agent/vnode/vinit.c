@@ -4,8 +4,9 @@
  * them as PID 1. It keeps the operator's program running when told to, and outlives svnetd.
  *
  *	DIR/pid      "PID START" of PID 1, as seen by who started it; written before anything else
- *	DIR/ctl      Unix socket; a line a connection: "start", "stop", "ping"; the answer is "ok"
- *or why not DIR/program  argv, each word ended by a NUL; missing or empty: nothing to run
+ *	DIR/ctl      Unix socket; a line a connection: "start", "stop", "ping"; the answer is "ok",
+ *	             or why not
+ *	DIR/program  argv, each word ended by a NUL; missing or empty: nothing to run
  *	DIR/status   "key=value" lines, replaced at every change
  *
  * Descriptor 3 gets "ok" when the VNode is ready, or one line that says what failed.
