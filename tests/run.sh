@@ -124,7 +124,7 @@ suite_e2e() {
 	need_root "an end-to-end test" || return
 	mount_bpffs
 	make_targets all tools || return
-	[ ! -e tests/e2e/run.py ] || run_shown e2e /usr/bin/python3 tests/e2e/run.py --jobs $(($(nproc) > 1 ? 2 : 1))
+	[ ! -e tests/e2e/run.py ] || run_shown e2e /usr/bin/python3 tests/e2e/run.py
 }
 
 suite_kernel() {
