@@ -37,6 +37,7 @@ ARRIVED = 98  # percent of what was forwarded
 # A slice in which the hypervisor took more than this of the two CPUs says nothing of who lost its packets: a veth's ring
 # of 256 frames is full after less than a millisecond.
 TAKEN_US = 100
+ENOUGH = 5  # such slices, with a monitor and without
 DRAWN_WAYS = [way for way in WAYS if way != "bridged-plain"]
 
 
@@ -100,10 +101,11 @@ def targets_at_half_load(res, way):
     monitored = res.half(way, "monitored")
     arrived = 100 * monitored["copied"] / monitored["received"]
     (n, quiet), (_, control), (of, lost) = (res.undisturbed(way, state) for state in HALF)
-    # None: no slice says anything.
+    # None: too few slices say anything.
+    seen = 0 if not monitored["lost"] else lost if min(of, n) >= ENOUGH else None
     yield (f"{WAYS[way]}: lost at half load while every frame is copied, in the {of} of {monitored['slices']} slices in "
            f"which the hypervisor left both CPUs alone ({quiet} and {control} without a monitor; {arrived:.1f} % of the "
-           "copies arrived)", lost if of and n else None, "≤", 0, "packets")
+           "copies arrived)", seen, "≤", 0, "packets")
 
 
 def targets(res):

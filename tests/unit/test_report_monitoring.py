@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """bench/monitoring/show.py: its report is computed from the CSV files, and its verdicts are right."""
 
+import itertools
 import json
 import os
 import sys
@@ -31,21 +32,21 @@ def rate_rows(copies):
                        "softirq_seconds": 0.9}
 
 
-def slice_rows(lost, taken):
+def slice_rows(lost, taken, slices=1):
     """What is lost in the first slices, and what the hypervisor took in them."""
-    for turn in (1, 2):
+    for turn, number in itertools.product((1, 2), range(1, slices + 1)):
         for way in RATES:
             for state in show.HALF:
-                first = turn == 1
-                yield {"round": turn, "slice": 1, "way": way, "state": state, "sent": 100_000,
+                first = (turn, number) == (1, 1)
+                yield {"round": turn, "slice": number, "way": way, "state": state, "sent": 100_000,
                        "received": 100_000 - (lost if first else 0), "copied": 90_000, "stalls": 3,
                        "taken_us": taken if first else 0, "median_us": 30 + turn, "p99_us": 100 + turn,
                        "p999_us": 900 + turn}
 
 
-def write(folder, lost=0, copies=1, taken=0):
+def write(folder, lost=0, copies=1, taken=0, slices=1):
     write_csv(f"{folder}/rates.csv", rate_rows(copies))
-    write_csv(f"{folder}/slices.csv", slice_rows(lost, taken))
+    write_csv(f"{folder}/slices.csv", slice_rows(lost, taken, slices))
     write_csv(f"{folder}/delays.csv", [{"way": way, "state": state, "at_most_us": us, "frames": n} for way in RATES
                                        for state in show.HALF for us, n in ((20.5, 700), (40.2, 200), (900.7, 100))])
     with open(os.path.join(BENCH, "monitoring", "paper.csv"), encoding="utf-8") as f:
@@ -89,20 +90,22 @@ def test_every_target_can_be_missed(folder):
 
 
 def test_what_is_lost_while_the_hypervisor_has_the_cpu_is_nobodys(folder):
-    write(folder, lost=1, taken=show.TAKEN_US)
+    write(folder, lost=1, taken=show.TAKEN_US, slices=4)
     assert len([ok for _, ok in verdicts(folder).values() if not ok]) == 2
-    write(folder, lost=1, taken=show.TAKEN_US + 1)
+    write(folder, lost=1, taken=show.TAKEN_US + 1, slices=4)
     found = verdicts(folder)
     assert all(ok for _, ok in found.values()), found
-    assert len([name for name in found if "in the 1 of 2 slices" in name]) == 2, found
+    assert len([name for name in found if "in the 7 of 8 slices" in name]) == 2, found
     res = show.Results(folder)
-    assert res.half("svnet-xdp", "monitored")["lost"] == 1 and res.undisturbed("svnet-xdp", "monitored") == (1, 0)
+    assert res.half("svnet-xdp", "monitored")["lost"] == 1 and res.undisturbed("svnet-xdp", "monitored") == (7, 0)
 
 
 def test_slices_that_say_nothing_reach_no_target(folder):
-    rows = [row | {"taken_us": 1000} for row in slice_rows(0, 0)]
+    rows = [row | {"taken_us": 0 if row["slice"] < 3 else 1000} for row in slice_rows(1, 0, 4)]
     write_csv(f"{folder}/slices.csv", rows)
     assert [seen for seen, ok in verdicts(folder).values() if not ok] == [None, None]
+    write_csv(f"{folder}/slices.csv", [row | {"received": row["sent"]} for row in rows])
+    assert all(ok for _, ok in verdicts(folder).values()), "what lost nothing at all lost nothing"
 
 
 def test_the_drawn_delays_end_at_nothing(folder):
