@@ -552,20 +552,6 @@ static int change(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 	return rc ?: sv_err_set(err, -EAGAIN, "it has other %s: made anew", fixed);
 }
 
-static int open_vnode(struct sv_vn *vn, struct sv_vnode_driver *drv, const char *vnet,
-		      const char *name, struct sv_xen_record *record, struct sv_vnode_spec *spec,
-		      struct sv_err *err)
-{
-	int rc = sv_xen_init(vn, drv, vnet, name, err);
-
-	if (rc)
-		return rc;
-	if (sv_xen_load(vn, record) || sv_xen_load_spec(vn, spec))
-		return sv_err_set(err, -ENOENT, "%s/%s: there is no such VNode, or it has failed",
-				  vnet, name);
-	return 0;
-}
-
 static int xen_update(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 		      struct sv_err *err)
 {
@@ -573,7 +559,7 @@ static int xen_update(struct sv_vnode_driver *drv, const struct sv_vnode_spec *s
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec was = { 0 };
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec own = { 0 };
 	struct sv_vn vn;
-	int rc = open_vnode(&vn, drv, spec->vnet, spec->name, &record, &was, err);
+	int rc = sv_xen_open(&vn, drv, spec->vnet, spec->name, &record, &was, err);
 
 	if (rc)
 		return rc;
@@ -591,7 +577,7 @@ static int xen_set_tier(struct sv_vnode_driver *drv, const char *vnet, const cha
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
 	struct sv_vn vn;
-	int rc = open_vnode(&vn, drv, vnet, name, &record, &spec, err);
+	int rc = sv_xen_open(&vn, drv, vnet, name, &record, &spec, err);
 
 	if (rc)
 		return rc;
@@ -627,7 +613,7 @@ static int xen_start(struct sv_vnode_driver *drv, const char *vnet, const char *
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
 	char state[16];
 	struct sv_vn vn;
-	int rc = open_vnode(&vn, drv, vnet, name, &record, &spec, err);
+	int rc = sv_xen_open(&vn, drv, vnet, name, &record, &spec, err);
 
 	if (rc)
 		return rc;
@@ -649,7 +635,7 @@ static int xen_stop(struct sv_vnode_driver *drv, const char *vnet, const char *n
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
 	struct sv_vn vn;
 	cJSON *request, *xen;
-	int rc = open_vnode(&vn, drv, vnet, name, &record, &spec, err), patience;
+	int rc = sv_xen_open(&vn, drv, vnet, name, &record, &spec, err), patience;
 
 	if (rc)
 		return rc;
@@ -673,7 +659,7 @@ static int xen_pause(struct sv_vnode_driver *drv, const char *vnet, const char *
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
 	struct sv_vn vn;
-	int rc = open_vnode(&vn, drv, vnet, name, &record, &spec, err);
+	int rc = sv_xen_open(&vn, drv, vnet, name, &record, &spec, err);
 
 	if (rc)
 		return rc;
@@ -691,7 +677,7 @@ static int xen_resume(struct sv_vnode_driver *drv, const char *vnet, const char 
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
 	struct sv_vn vn;
-	int rc = open_vnode(&vn, drv, vnet, name, &record, &spec, err);
+	int rc = sv_xen_open(&vn, drv, vnet, name, &record, &spec, err);
 
 	return rc ?: fail(&vn, start_domain(&vn, drv, &record, err), err);
 }
@@ -720,7 +706,7 @@ static int xen_console(struct sv_vnode_driver *drv, const char *vnet, const char
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
 	const struct sv_xen *xen = drv->priv;
 	struct sv_vn vn;
-	int i, rc = open_vnode(&vn, drv, vnet, name, &record, &spec, err);
+	int i, rc = sv_xen_open(&vn, drv, vnet, name, &record, &spec, err);
 	char *argv[] = { "svnet-xl", "console", record.uuid, NULL };
 
 	if (rc || xen->why[0])

@@ -49,6 +49,10 @@ int sv_xen_load(const struct sv_vn *vn, struct sv_xen_record *record);
 int sv_xen_save(const struct sv_vn *vn, const struct sv_xen_record *record, struct sv_err *err);
 int sv_xen_load_spec(const struct sv_vn *vn, struct sv_vnode_spec *spec);
 int sv_xen_save_spec(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err);
+/* A VNode that there is, with its record and, unless spec is NULL, what was defined last. -ENOENT.
+ */
+int sv_xen_open(struct sv_vn *vn, struct sv_vnode_driver *drv, const char *vnet, const char *name,
+		struct sv_xen_record *record, struct sv_vnode_spec *spec, struct sv_err *err);
 void sv_xen_uuid(char uuid[40]);
 
 /* ---- xen_request.c: pure ---- */

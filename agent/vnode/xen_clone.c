@@ -27,14 +27,9 @@ static void original_fini(struct original *o)
 static int original_open(struct original *o, struct sv_vnode_driver *drv, const char *vnet,
 			 const char *name, struct sv_err *err)
 {
-	int rc = sv_xen_init(&o->vn, drv, vnet, name, err);
+	int rc = sv_xen_open(&o->vn, drv, vnet, name, &o->record, &o->spec, err);
 
-	if (rc)
-		return rc;
-	if (sv_xen_load(&o->vn, &o->record) || sv_xen_load_spec(&o->vn, &o->spec))
-		return sv_err_set(err, -ENOENT, "%s/%s: there is no such VNode, or it has failed",
-				  vnet, name);
-	return sv_xen_state(drv, &o->record, o->state, err);
+	return rc ?: sv_xen_state(drv, &o->record, o->state, err);
 }
 
 static double pause_limit(const struct sv_vnode_spec *spec)

@@ -11,20 +11,6 @@
 
 enum { QUICK_MS = 20000, RECOVER_MS = 30000 };
 
-static int open_vnode(struct sv_vn *vn, struct sv_vnode_driver *drv, const char *vnet,
-		      const char *name, struct sv_xen_record *record, struct sv_vnode_spec *spec,
-		      struct sv_err *err)
-{
-	int rc = sv_xen_init(vn, drv, vnet, name, err);
-
-	if (rc)
-		return rc;
-	if (sv_xen_load(vn, record) || (spec && sv_xen_load_spec(vn, spec)))
-		return sv_err_set(err, -ENOENT, "%s/%s: there is no such VNode, or it has failed",
-				  vnet, name);
-	return 0;
-}
-
 static int fail(const struct sv_vn *vn, int rc, struct sv_err *err)
 {
 	return rc ? sv_err_prefix(err, rc, "%s/%s", vn->vnet, vn->name) : 0;
@@ -85,7 +71,7 @@ int sv_xen_send(struct sv_vnode_driver *drv, const char *vnet, const char *name,
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
 	struct sv_vn vn;
-	int rc = open_vnode(&vn, drv, vnet, name, &record, &spec, err);
+	int rc = sv_xen_open(&vn, drv, vnet, name, &record, &spec, err);
 
 	*pause_ms = 0;
 	if (rc)
@@ -101,7 +87,7 @@ int sv_xen_stay(struct sv_vnode_driver *drv, const char *vnet, const char *name,
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	struct sv_vn vn;
 	cJSON *request;
-	int rc = open_vnode(&vn, drv, vnet, name, &record, NULL, err);
+	int rc = sv_xen_open(&vn, drv, vnet, name, &record, NULL, err);
 
 	if (rc)
 		return rc;
@@ -143,7 +129,7 @@ int sv_xen_receive(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec
 {
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	struct sv_vn vn;
-	int rc = open_vnode(&vn, drv, spec->vnet, spec->name, &record, NULL, err);
+	int rc = sv_xen_open(&vn, drv, spec->vnet, spec->name, &record, NULL, err);
 
 	if (rc)
 		return rc;

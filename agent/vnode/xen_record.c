@@ -116,3 +116,16 @@ int sv_xen_save_spec(const struct sv_vn *vn, const struct sv_vnode_spec *spec, s
 
 	return rc ? sv_err_set(err, rc, "%s/spec.json: %s", vn->dir, strerror(-rc)) : 0;
 }
+
+int sv_xen_open(struct sv_vn *vn, struct sv_vnode_driver *drv, const char *vnet, const char *name,
+		struct sv_xen_record *record, struct sv_vnode_spec *spec, struct sv_err *err)
+{
+	int rc = sv_xen_init(vn, drv, vnet, name, err);
+
+	if (rc)
+		return rc;
+	if (sv_xen_load(vn, record) || (spec && sv_xen_load_spec(vn, spec)))
+		return sv_err_set(err, -ENOENT, "%s/%s: there is no such VNode, or it has failed",
+				  vnet, name);
+	return 0;
+}
