@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The list of scenarios, and running them as TAP."""
-import contextlib
 import fnmatch
-import io
-import multiprocessing
-import sys
 import time
 import traceback
 
@@ -43,60 +39,30 @@ def chosen(only, datapath):
     return groups
 
 
-class Tally:
-    """The verdicts of all runners, in the order in which they come."""
-
-    def __init__(self):
-        self.lock = multiprocessing.Lock()
-        self.counts = multiprocessing.Array("i", 2, lock=False)
-
-    @property
-    def number(self):
-        return self.counts[0]
-
-    @property
-    def failed(self):
-        return self.counts[1]
-
-    def tell(self, ok, name, notes):
-        with self.lock:
-            self.counts[0] += 1
-            self.counts[1] += not ok
-            sys.stdout.write(f"{'ok' if ok else 'not ok'} {self.number} - {name}\n{notes}")
-            sys.stdout.flush()
-
-
 class Runner:
-    """Runs groups one after the other. Beside others, a scenario's lines are printed in one piece."""
+    """Runs groups one after the other."""
 
-    def __init__(self, prefix, options, tally=None, beside=False):
-        self.prefix, self.options, self.beside = prefix, options, beside
-        self.tally = tally or Tally()
-
-    @property
-    def number(self):
-        return self.tally.number
-
-    @property
-    def failed(self):
-        return self.tally.failed
+    def __init__(self, prefix, options):
+        self.prefix, self.options = prefix, options
+        self.number = self.failed = 0
+        self.topo = None
 
     def group(self, topo_class, datapath, scenarios):
-        self.topo = None
         try:
             for s in scenarios:
                 self.scenario(topo_class, datapath, s)
                 if self.topo and self.topo.keep:
                     return
         finally:
+            # Also when the run is ended by a signal.
             self.drop()
 
     def scenario(self, topo_class, datapath, s):
         name = f"{s.name} [{datapath}]"
-        said = io.StringIO()
-        with contextlib.redirect_stdout(said) if self.beside else contextlib.nullcontext():
-            ok, more, notes = self.verdict(topo_class, datapath, s, name)
-        self.tally.tell(ok, name + more, said.getvalue() + notes)
+        ok, more, notes = self.verdict(topo_class, datapath, s, name)
+        self.number += 1
+        self.failed += not ok
+        print(f"{'ok' if ok else 'not ok'} {self.number} - {name}{more}\n{notes}", end="", flush=True)
         if not ok and self.options.keep and self.topo:
             self.topo.keep = True
         elif not ok:
