@@ -10,6 +10,8 @@
 #include "log.h"
 #include "trouble.h"
 
+enum { RETRY_MS = 500, LOOK_AGAIN_MS = 100 };
+
 static void log_problems(struct agent *agent, const struct sv_problems *problems)
 {
 	for (size_t i = 0; i < problems->n; i++)
@@ -99,7 +101,9 @@ static void report_missing(struct agent *agent)
 	}
 }
 
-static int attempt(struct agent *agent, struct sv_trouble *trouble, struct sv_err *err)
+/* `work`: how many operations there were. */
+static int attempt(struct agent *agent, struct sv_trouble *trouble, size_t *work,
+		   struct sv_err *err)
 {
 	struct sv_host_state actual = { .names = &agent->names };
 	struct sv_plan plan = { 0 };
@@ -128,20 +132,21 @@ static int attempt(struct agent *agent, struct sv_trouble *trouble, struct sv_er
 	if (plan.n)
 		sv_log_info("revision %llu: %zu of %zu operations done",
 			    (unsigned long long)agent->revision, done, plan.n);
+	*work += plan.n;
 	sv_plan_fini(&plan);
 	sv_host_state_fini(&actual);
 	return rc;
 }
 
 /* What cannot be made is left out, one after the other. */
-static int reconcile_once(struct agent *agent, struct sv_err *err)
+static int reconcile_once(struct agent *agent, size_t *work, struct sv_err *err)
 {
 	struct sv_trouble trouble = { 0 };
 	int rc;
 
 	for (;;) {
 		trouble.more = false;
-		rc = attempt(agent, &trouble, err);
+		rc = attempt(agent, &trouble, work, err);
 		if (!trouble.more)
 			break;
 		sv_report_error(agent, err->text);
@@ -155,12 +160,13 @@ static void on_retry(uv_timer_t *timer)
 	sv_reconcile(timer->data);
 }
 
-static void retry_later(struct agent *agent)
+/* From `ms` on, twice as long every time. */
+static unsigned int back_off(struct agent *agent, unsigned int ms)
 {
 	unsigned int shift = agent->attempts < 6 ? agent->attempts : 6;
 
 	agent->attempts++;
-	uv_timer_start(agent->retry, on_retry, 500u << shift, 0);
+	return ms << shift;
 }
 
 /* How many ports have lost their device, which another one with its number would hide. */
@@ -211,9 +217,26 @@ static void watch_exports(struct agent *agent)
 		uv_timer_start(agent->export_timer, on_export_timer, 0, 1000);
 }
 
+/*
+ * What came while the plan was made or carried out may have come too late for it, and its event
+ * looks like our own work's: only a plan that finds nothing to do, and ports as they stay, is the
+ * last.
+ */
+static void look_again(struct agent *agent, size_t work, __u64 before)
+{
+	if (cJSON_GetArraySize(sv_obj_get(agent->report, "errors")))
+		uv_timer_start(agent->retry, on_retry, back_off(agent, RETRY_MS), 0);
+	else if (work || agent->ports != before)
+		sv_agent_kick(agent, back_off(agent, LOOK_AGAIN_MS));
+	else
+		agent->attempts = 0;
+}
+
 void sv_reconcile(struct agent *agent)
 {
 	struct sv_err err = { 0 };
+	size_t work = 0;
+	__u64 before;
 	int rc;
 
 	if (agent->stopping)
@@ -222,8 +245,9 @@ void sv_reconcile(struct agent *agent)
 	uv_timer_stop(agent->retry);
 	sv_obj_set(agent->report, "errors", cJSON_CreateArray());
 	rc = read_document(agent, &err);
+	before = ports_now(agent);
 	if (!rc && agent->revision)
-		rc = reconcile_once(agent, &err);
+		rc = reconcile_once(agent, &work, &err);
 	if (rc)
 		sv_report_error(agent, err.text[0] ? err.text : strerror(-rc));
 	else
@@ -235,11 +259,8 @@ void sv_reconcile(struct agent *agent)
 		sv_gate_schedule(agent);
 		watch_exports(agent);
 	}
-	if (cJSON_GetArraySize(sv_obj_get(agent->report, "errors")))
-		retry_later(agent);
-	else
-		agent->attempts = 0;
 	agent->ports = ports_now(agent);
+	look_again(agent, work, before);
 	sv_report_write(agent);
 	sv_wait_check(agent);
 }

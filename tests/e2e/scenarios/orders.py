@@ -10,6 +10,10 @@ from lib.topo import Three
 from scenarios.gate import heard_is, live_is, start_b
 
 
+# A program that does not end when it is told to: who changes it waits for that.
+STUBBORN = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
+
+
 def made_anew(host):
     """What a reboot leaves of a host: nothing but the store, which is elsewhere."""
     done = host.purge()
@@ -105,6 +109,29 @@ def same_number(topo):
         need(host.plan(topo.write(topo.base_network)) == [], f"{host.name}: something is left to do")
 
 
+def plans(host):
+    return host.log_tail(10000).count("operations done")
+
+
+@scenario("orders: a device made anew while a plan is carried out is taken up by the next", Three)
+def meanwhile(topo):
+    first, second, other = topo.hosts
+    net = topo.network()
+    net["vnets"]["A"]["vnodes"]["r1"]["program"] = STUBBORN
+    topo.apply(net)
+    time.sleep(0.5)
+    before = plans(first)
+    net["vnets"]["A"]["vnodes"]["r1"]["program"] = STUBBORN + ["more"]
+    other.try_svnet("apply", topo.write(net), "--timeout", "100ms")
+    time.sleep(0.5)
+    first.net.run("ip", "-batch", "-", stdin="\n".join((
+        "link delete t12", f"link add name t12 type veth peer name t21 netns {second.net.name}",
+        "link set t12 up")) + "\n")
+    second.net.run("ip", "link", "set", "t21", "up")
+    need(plans(first) == before, "the plan was over already")
+    topo.ready()
+
+
 @scenario("orders: an interface that goes leaves nothing to do", Three)
 def interface_goes(topo):
     first, second, _ = topo.hosts
@@ -125,15 +152,13 @@ def interface_goes(topo):
 def hold_at_once(topo):
     start_b(topo)
     first = topo.hosts[0]
-    # A program that does not end when it is told to: who changes it waits for that.
-    stubborn = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
     net = topo.network()
-    net["vnets"]["A"]["vnodes"]["r1"]["program"] = stubborn
+    net["vnets"]["A"]["vnodes"]["r1"]["program"] = STUBBORN
     topo.apply(net)
     time.sleep(0.5)
     first.kill()
     other = topo.hosts[2]
-    net["vnets"]["A"]["vnodes"]["r1"]["program"] = stubborn + ["more"]
+    net["vnets"]["A"]["vnodes"]["r1"]["program"] = STUBBORN + ["more"]
     other.try_svnet("hold", "web", "--timeout", "100ms")
     other.try_svnet("apply", topo.write(net), "--timeout", "100ms")
     slot = first.gate_slot("e1")
