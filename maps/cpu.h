@@ -22,7 +22,7 @@ struct sv_cpu {
 	__u64 until_ns; /* busy until then (CLOCK_MONOTONIC); 0: not busy */
 	__u64 paid_ns; /* busy: up to when the credit was paid */
 	__s64 credit_ns; /* busy: what selection may still take */
-	__u64 paid_tick; /* jiffies of paid_ns */
+	__u64 paid_tick; /* jiffies when it was last looked at */
 	/* The clock that records share, see tap.h. */
 	__u64 clock_ns; /* CLOCK_BOOTTIME, as it was last read */
 	__u64 clock_tick; /* jiffies then */

@@ -50,21 +50,28 @@ static inline void sv_busy_begin(struct sv_cpu *cpu, __u64 now_ns, __u64 tick)
 	cpu->full = 0;
 }
 
-/* Pays selection its share of the time since it was last paid; ends what is over. */
+/*
+ * Pays selection its share of the time since it was last paid, once that is all that can be saved:
+ * copies that come together wake who takes them once, and a wake costs more than a copy. Ends what
+ * is over.
+ */
 static inline void sv_busy_pay(struct sv_cpu *cpu, __u64 now_ns, __u64 tick, __u32 share)
 {
 	__u64 since = now_ns - cpu->paid_ns;
-	__s64 credit = cpu->credit_ns;
+	__s64 due, credit = cpu->credit_ns;
 
 	if (share >= SV_SHARE_ALL || now_ns >= cpu->until_ns) {
 		cpu->until_ns = 0;
 		return;
 	}
 	/* Beyond a second all that can be saved is saved; and no product overflows. */
-	credit += (since < SV_CPU_BUSY_NS ? since : SV_CPU_BUSY_NS) * share / 100;
+	due = (since < SV_CPU_BUSY_NS ? since : SV_CPU_BUSY_NS) * share / 100;
+	cpu->paid_tick = tick;
+	if (due < SV_BUSY_SAVED_NS)
+		return;
+	credit += due;
 	cpu->credit_ns = credit < SV_BUSY_SAVED_NS ? credit : SV_BUSY_SAVED_NS;
 	cpu->paid_ns = now_ns;
-	cpu->paid_tick = tick;
 }
 
 static inline void sv_busy_charge(struct sv_cpu *cpu, __u32 copies, __u32 records)

@@ -59,14 +59,20 @@ static void share_of_the_time(void **state)
 
 	(void)state;
 	sv_busy_begin(&cpu, 1000, 1);
-	sv_busy_pay(&cpu, 1000 + 10000, 2, 5);
-	assert_int_equal(cpu.credit_ns, 500);
+	/* In one sum, so that copies come together. */
+	sv_busy_pay(&cpu, 1000 + 20 * SV_BUSY_SAVED_NS - 1, 2, 5);
+	assert_int_equal(cpu.credit_ns, 0);
+	assert_int_equal(cpu.paid_ns, 1000);
 	assert_int_equal(cpu.paid_tick, 2);
-	sv_busy_pay(&cpu, 1000 + 20000, 2, 5);
-	assert_int_equal(cpu.credit_ns, 1000);
-	sv_busy_charge(&cpu, 2, 1);
-	assert_int_equal(cpu.credit_ns, 1000 - 2 * SV_BUSY_COPY_NS - SV_BUSY_RECORD_NS);
+	sv_busy_pay(&cpu, 1000 + 20 * SV_BUSY_SAVED_NS, 2, 5);
+	assert_int_equal(cpu.credit_ns, SV_BUSY_SAVED_NS);
+	sv_busy_charge(&cpu, 40, 1);
+	assert_int_equal(cpu.credit_ns,
+			 SV_BUSY_SAVED_NS - 40 * SV_BUSY_COPY_NS - SV_BUSY_RECORD_NS);
 	/* Debts are paid off first, and no more is saved than a queue can stand. */
+	sv_busy_pay(&cpu, 1000 + 40 * SV_BUSY_SAVED_NS, 3, 5);
+	assert_int_equal(cpu.credit_ns,
+			 2 * SV_BUSY_SAVED_NS - 40 * SV_BUSY_COPY_NS - SV_BUSY_RECORD_NS);
 	sv_busy_pay(&cpu, 900000000, 3, 5);
 	assert_int_equal(cpu.credit_ns, SV_BUSY_SAVED_NS);
 	sv_busy_pay(&cpu, 900000000, 3, 0);
