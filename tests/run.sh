@@ -8,12 +8,12 @@ export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.."
 export B=${B:-build}
 passed=0 failed=0 skipped=0
-log=$(mktemp) xen_log=$(mktemp)
-xen= # the xen suite, where it was begun ahead
+log=$(mktemp) aside=$(mktemp -d)
+declare -A machine # of a suite: its process, where it was begun ahead
 
 clean_up() {
-	[ -z "$xen" ] || kill "$xen" 2>/dev/null
-	rm -f "$log" "$xen_log"
+	[ ${#machine[@]} -eq 0 ] || { kill "${machine[@]}"; wait; } 2>/dev/null
+	rm -rf "$log" "$aside"
 }
 trap clean_up EXIT
 trap 'exit 143' TERM INT HUP
@@ -128,26 +128,43 @@ suite_e2e() {
 }
 
 suite_kernel() {
-	build prog || return
-	[ ! -e tests/kernel/run.sh ] || run_shown kernel bash tests/kernel/run.sh
-}
-
-# Beside the other machine that is emulated: both are mostly one thread, and take longer together.
-# What it prints comes in its turn.
-begin_xen() {
-	need_root "Xen's dom0" && make_targets all tools || return
-	LIMIT=${LIMIT:-900} bash tests/xen/run.sh >"$xen_log" 2>&1 &
-	xen=$!
+	run_machine kernel
 }
 
 suite_xen() {
+	run_machine xen
+}
+
+run_machine() {
 	local status=0
-	[ -n "$xen" ] || begin_xen || return
-	tail -n +1 -s 0.5 -f --pid="$xen" "$xen_log"
-	wait "$xen" || status=$?
-	xen=
-	cp "$xen_log" "$log"
-	add xen "$status"
+	[ -n "${machine[$1]:-}" ] || begin_machine "$1" || return
+	tail -n +1 -s 0.5 -f --pid="${machine[$1]}" "$aside/$1"
+	wait "${machine[$1]}" || status=$?
+	unset "machine[$1]"
+	cp "$aside/$1" "$log"
+	add "$1" "$status"
+}
+
+# begin_machine SUITE [PID [COMMAND …]]: its emulated machine, once PID has ended, run by COMMAND. What it prints
+# comes in its turn.
+begin_machine() {
+	local suite=$1 after=${2:-}
+	shift $(($# < 2 ? $# : 2))
+	case $suite in
+	kernel) build prog || return ;;
+	xen) need_root "Xen's dom0" && make_targets all tools || return ;;
+	esac
+	(
+		[ -z "$after" ] || tail -f /dev/null --pid="$after"
+		exec "$@" bash "tests/$suite/run.sh"
+	) >"$aside/$suite" 2>&1 &
+	machine[$suite]=$!
+}
+
+# One after the other, in the time that other suites leave: these wait more than they compute.
+begin_machines() {
+	export LIMIT=1200
+	begin_machine kernel "" chrt --idle 0 && begin_machine xen "${machine[kernel]}" chrt --idle 0
 }
 
 run_suite() {
@@ -164,7 +181,7 @@ lint | unit | prog | e2e | kernel | xen) suites=$1 ;;
 *) usage ;;
 esac
 for suite in $suites; do
-	[ "$suite" != kernel ] || [ "$suites" = kernel ] || begin_xen
+	[ "$suite" != prog ] || [ "$suites" = prog ] || begin_machines
 	run_suite "$suite"
 done
 echo

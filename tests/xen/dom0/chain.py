@@ -224,7 +224,8 @@ class Outside:
 
     def heard(self):
         """What a shadow's own frames it was, for the side left and right."""
-        return [r.stop(settle=1.0) and says(r.frames) for r in self.rx]
+        time.sleep(1)
+        return [r.stop(settle=0) and says(r.frames) for r in self.rx]
 
     def __enter__(self):
         return self

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A domain cloned while it writes to its disks: disks for each of the two, all of them consistent."""
 import hashlib
-import json
 import os
 import re
 
@@ -210,7 +209,7 @@ def refused(topology):
     attempt(topology, "a full file system", "make room there")
     os.unlink(f"{FOLDER}/full")
     run("lvcreate", "-y", "-l", "100%FREE", "-n", "full", GROUP)
-    attempt(topology, "a full volume group", "insufficient free space")
+    attempt(topology, "a full volume group", "no snapshot of it can be made")
     run("lvremove", "-y", f"{GROUP}/full")
     with open(own(DISKS[0]), "w", encoding="utf-8") as f:
         f.write("somebody's")
@@ -272,7 +271,7 @@ def promoted(topology):
     wait_for("A to go", lambda: set(domains.domains()) == {topology.domain_name("B/w")}, 30, 0.2)
     topology.writes_on("B/w")
     topology.ready()
-    vnode = json.loads(host.svnet("--json", "show"))["network"]["vnets"]["B"]["vnodes"]["w"]
+    vnode = host.svnet("show")["doc"]["network"]["vnets"]["B"]["vnodes"]["w"]
     named = [d["path"] for d in vnode["xen"]["disks"]]
     need(named == [own(d) for d in WRITTEN] + [FIXED], f"the network file has {named}")
     copies, least = taken(topology, "B/w", of_clone=True)
