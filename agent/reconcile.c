@@ -48,7 +48,7 @@ static int read_document(struct agent *agent, struct sv_err *err)
 	agent->net = net;
 	agent->doc = TAKE_PTR(doc);
 	agent->revision = revision;
-	sv_state_forget_halted(agent);
+	sv_state_forget(agent);
 	return 0;
 }
 

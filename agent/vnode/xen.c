@@ -728,6 +728,7 @@ const struct sv_vnode_driver_ops sv_vnode_xen = {
 	.close = sv_xen_host_close,
 	.define = xen_define,
 	.clone = sv_xen_clone,
+	.clone_pauses = true,
 	.update = xen_update,
 	.start = xen_start,
 	.stop = xen_stop,
