@@ -27,13 +27,14 @@ def scenario(name, topo, datapaths=("xdp", "tc")):
 
 
 def chosen(only, datapath):
-    """(topology class, datapath) -> scenarios, in the order of the list."""
+    """(topology class, datapath) -> scenarios, in the order of the list. Those by no data path of their own
+    come with TC's."""
     groups = {}
     for s in SCENARIOS:
         if only and not any(fnmatch.fnmatch(s.name, p) or p in s.name for p in only):
             continue
         for d in s.datapaths:
-            if datapath in ("both", d) or d in ("none", "auto"):
+            if datapath in ("both", d) or datapath == "tc" and d in ("none", "auto"):
                 groups.setdefault((s.topo, d), []).append(s)
     # All of one data path on one topology, then the next: a topology is expensive.
     return groups

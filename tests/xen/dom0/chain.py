@@ -113,7 +113,7 @@ class Chain(topo.Ends, topo.Topo):
     def domain(self, vnode):
         """(domid, UUID) of a VNode's domain as Xen tells them."""
         row = domains.domains().get(self.domain_name(vnode))
-        need(row, f"Xen has no domain of {vnode}: {list(domains.domains())}")
+        need(row, f"Xen has no domain of {vnode}: {domains.names()}")
         return row["domid"], row["config"]["c_info"]["uuid"]
 
     def running(self, vnode):
@@ -130,7 +130,7 @@ class Chain(topo.Ends, topo.Topo):
 
     def vif(self, vnode, number):
         """What the host's side of a domain's interface is called now, "" when there is none."""
-        domid = domains.domains().get(self.domain_name(vnode), {}).get("domid")
+        domid = run("xl", "domid", self.domain_name(vnode), check=False).stdout.strip()
         folder = f"/sys/bus/xen-backend/devices/vif-{domid}-{number}/net"
         return "".join(os.listdir(folder)) if os.path.isdir(folder) else ""
 
@@ -178,7 +178,7 @@ class Chain(topo.Ends, topo.Topo):
         for folder in (self.folders["run"], self.folders["pin"]):
             for at, _dirs, names in os.walk(folder):
                 files |= {os.path.join(at, n) for n in names}
-        return {"domains": set(domains.domains()), "vifs": set(domains.vifs()),
+        return {"domains": domains.names(), "vifs": set(domains.vifs()),
                 "xenstore": {"/".join(p.split("/")[:6]) for p in paths}, "files": files}
 
 

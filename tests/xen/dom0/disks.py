@@ -236,7 +236,7 @@ def fails(topology):
         os.unlink(SHIM)
     left = [d for d in WRITTEN if os.path.exists(own(d))]
     need(not left, f"half-made disks are left: {left}")
-    need(set(domains.domains()) == {topology.domain_name("A/w")}, f"domains are {list(domains.domains())}")
+    need(domains.names() == {topology.domain_name("A/w")}, f"domains are {domains.names()}")
     topology.writes_on("A/w")
     topology.ready()
 
@@ -268,7 +268,7 @@ def promoted(topology):
     topology.shadow_start()
     host.svnet("flip", "web", "--to", "B")
     host.svnet("--timeout", "90s", "shadow", "finish", "web", timeout=120)
-    wait_for("A to go", lambda: set(domains.domains()) == {topology.domain_name("B/w")}, 30, 0.2)
+    wait_for("A to go", lambda: domains.names() == {topology.domain_name("B/w")}, 30, 0.2)
     topology.writes_on("B/w")
     topology.ready()
     vnode = host.svnet("show")["doc"]["network"]["vnets"]["B"]["vnodes"]["w"]
@@ -282,7 +282,7 @@ def promoted(topology):
     network = topology.network()
     network["vnets"], network["groups"] = {}, {}
     topology.apply(network)
-    wait_for("B to go", lambda: not domains.domains(), 30, 0.2)
+    wait_for("B to go", lambda: not domains.names(), 30, 0.2)
     gone = [p for d in WRITTEN for p in (d["path"], own(d)) if not os.path.exists(p)]
     need(not gone, f"disks of production's are gone: {gone}")
     topology.undo.append(("lvremove", "-y", own(DISKS[1])))

@@ -103,6 +103,6 @@ def cannot(_topo):
              for wanted, more, why in cases if wanted]
     for more, why, reply in tried:
         need(why in reply.get("error", ""), f"{more}: {reply}")
-    need(not domains.domains(), f"domains are left: {list(domains.domains())}")
+    need(not domains.names(), f"domains are left: {domains.names()}")
     need(domains.xenstore("/libxl") == before, "xenstore has more than before")
     return f"{len(tried)} of {len(cases)} cases; Xen has {' '.join(sorted(able))}"

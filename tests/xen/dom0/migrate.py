@@ -39,7 +39,7 @@ class Moving(Chain):
 
     def at(self):
         """The hosts that Xen has a domain of it for."""
-        found = (re.fullmatch("svnet-(.*)-A-r2", name) for name in domains.domains())
+        found = (re.fullmatch("svnet-(.*)-A-r2", name) for name in domains.names())
         return sorted(m[1] for m in found if m)
 
     def only_at(self, host):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A network of domains: applied, watched over by an agent that may die, shadowed, flipped, and gone."""
+import signal
 import time
 
 import domains
@@ -60,8 +61,8 @@ def adopted(chain):
     before = {v: chain.domain(v) for v in ("A/r1", "A/r2")}
     with Flow(chain, rate=500) as flow:
         time.sleep(1)
-        for _ in range(2):
-            host.kill()
+        for how in (signal.SIGKILL, signal.SIGTERM):
+            host.kill(how)
             time.sleep(1)
             host.start()
         wait_for("the VNodes to be running", lambda: chain.running("A/r1") and chain.running("A/r2"), 30)
@@ -69,7 +70,7 @@ def adopted(chain):
         sent, got = flow.stop()
     need({v: chain.domain(v) for v in before} == before, "domains were made anew")
     need(got["unique"] == sent["sent"], f"{sent['sent']} sent, {got['unique']} arrived: {got['gaps'][:5]}")
-    return f"{sent['sent']} packets while svnetd was killed twice"
+    return f"{sent['sent']} packets while svnetd was killed, and ended"
 
 
 def start_shadow(chain):
