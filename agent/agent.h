@@ -47,6 +47,7 @@ struct agent {
 	uv_timer_t *gate_timer; /* the next instant at which a gate word changes its mind */
 	__u64 tiers_at_us; /* when the tiers were made to follow the gates */
 	unsigned int attempts; /* failed in a row for this revision */
+	unsigned int looks; /* at what may have come while a plan was carried out, in a row */
 
 	/* What was read and made last. `names` is shared by desired and actual. */
 	cJSON *doc;
@@ -109,19 +110,14 @@ void sv_report_note(struct agent *agent, const char *vnode, const char *text);
 void sv_report_write(struct agent *agent);
 
 /* ---- state.c: what must survive the daemon but not the host ---- */
-/* {"gates": {group: slot}: whose gates were given their role, "halted": {"A/r1": "stopped"},
- * "clones": {"B/r1": how often in a row it could not be cloned}, "network": "…": for which network
- * file "halted" and "clones" hold} */
+/* {"gates": {group: slot}: whose gates were given their role, "halted": {"A/r1":
+ * "stopped"}, "network": "…": for which network file "halted" holds} */
 void sv_state_open(struct agent *agent);
 int sv_state_save(struct agent *agent);
 /* The operator's override of a VNode: "stopped", "paused", or NULL to end it. */
 void sv_state_halt(struct agent *agent, const char *vnode, const char *how);
 const char *sv_state_halted(const struct agent *agent, const char *vnet, const char *name);
-/* How often in a row it could not be cloned; and once more, or not. */
-unsigned int sv_state_clones_failed(const struct agent *agent, const char *vnode);
-void sv_state_cloned(struct agent *agent, const char *vnode, bool failed);
-/* What holds for one network file only, when there is another. */
-void sv_state_forget(struct agent *agent);
+void sv_state_forget_halted(struct agent *agent);
 
 /* ---- status.c ---- */
 cJSON *sv_status(struct agent *agent, struct sv_err *err);

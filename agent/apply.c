@@ -10,8 +10,6 @@
 #include "log.h"
 #include "move.h"
 
-enum { CLONE_TRIES = 10 };
-
 struct step {
 	struct agent *agent;
 	const struct sv_op *op;
@@ -81,29 +79,28 @@ static int vnode_define(struct step *s)
 	return rc == -EEXIST ? 0 : rc;
 }
 
-static void full_name(char name[80], const struct sv_vnode_spec *spec)
-{
-	snprintf(name, 80, "%s/%s", spec->vnet, spec->name);
-}
-
 static void note_lines(struct step *s, const struct sv_vnode_spec *spec, char *text)
 {
 	char vnode[80], *save;
 
-	full_name(vnode, spec);
+	snprintf(vnode, sizeof(vnode), "%s/%s", spec->vnet, spec->name);
 	sv_report_note(s->agent, vnode, NULL);
 	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		sv_report_note(s->agent, vnode, line);
 }
 
-static int clone_once(struct step *s, struct sv_vnode_driver *drv,
-		      const struct sv_host_vnode *vnode)
+static int vnode_clone(struct step *s)
 {
+	const struct sv_host_vnode *vnode = vnode_wanted(s);
 	_cleanup_free_ char *text = NULL;
+	struct sv_vnode_driver *drv;
 	FILE *report;
 	size_t len;
 	int rc;
 
+	rc = vnode_driver(s, &vnode->spec, &drv);
+	if (rc)
+		return rc;
 	report = open_memstream(&text, &len);
 	if (!report)
 		return -ENOMEM;
@@ -113,28 +110,6 @@ static int clone_once(struct step *s, struct sv_vnode_driver *drv,
 	if (!rc)
 		note_lines(s, &vnode->spec, text);
 	return rc == -EEXIST ? 0 : rc;
-}
-
-/* What makes production stand still is not tried for ever. */
-static int vnode_clone(struct step *s)
-{
-	const struct sv_host_vnode *vnode = vnode_wanted(s);
-	struct sv_vnode_driver *drv;
-	char clone[80];
-	int rc;
-
-	full_name(clone, &vnode->spec);
-	rc = vnode_driver(s, &vnode->spec, &drv);
-	if (rc || !drv->ops->clone_pauses)
-		return rc ?: clone_once(s, drv, vnode);
-	if (sv_state_clones_failed(s->agent, clone) >= CLONE_TRIES)
-		return sv_err_set(s->err, -ECANCELED,
-				  "%s: could not be cloned %d times, and %s/%s may have stood "
-				  "still each time: not tried again before the network changes",
-				  clone, CLONE_TRIES, vnode->clone_vnet, vnode->clone_name);
-	rc = clone_once(s, drv, vnode);
-	sv_state_cloned(s->agent, clone, rc);
-	return rc;
 }
 
 /* Whoever made it died half-way: there is nothing to bring up to date. */

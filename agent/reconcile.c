@@ -10,7 +10,7 @@
 #include "log.h"
 #include "trouble.h"
 
-enum { RETRY_MS = 500, LOOK_AGAIN_MS = 100 };
+enum { LOOK_AGAIN_MS = 100, LOOKS_MAX = 5 };
 
 static void log_problems(struct agent *agent, const struct sv_problems *problems)
 {
@@ -48,7 +48,7 @@ static int read_document(struct agent *agent, struct sv_err *err)
 	agent->net = net;
 	agent->doc = TAKE_PTR(doc);
 	agent->revision = revision;
-	sv_state_forget(agent);
+	sv_state_forget_halted(agent);
 	return 0;
 }
 
@@ -160,15 +160,6 @@ static void on_retry(uv_timer_t *timer)
 	sv_reconcile(timer->data);
 }
 
-/* From `ms` on, twice as long every time. */
-static unsigned int back_off(struct agent *agent, unsigned int ms)
-{
-	unsigned int shift = agent->attempts < 6 ? agent->attempts : 6;
-
-	agent->attempts++;
-	return ms << shift;
-}
-
 /* How many ports have lost their device, which another one with its number would hide. */
 static size_t ports_lost(const struct agent *agent)
 {
@@ -217,19 +208,35 @@ static void watch_exports(struct agent *agent)
 		uv_timer_start(agent->export_timer, on_export_timer, 0, 1000);
 }
 
+static void retry_later(struct agent *agent)
+{
+	unsigned int shift = agent->attempts < 6 ? agent->attempts : 6;
+
+	agent->attempts++;
+	uv_timer_start(agent->retry, on_retry, 500u << shift, 0);
+}
+
 /*
  * What came while the plan was made or carried out may have come too late for it, and its event
  * looks like our own work's: only a plan that finds nothing to do, and ports as they stay, is the
- * last.
+ * last. What there is always something to do about is looked at again no more than a few times.
  */
 static void look_again(struct agent *agent, size_t work, __u64 before)
 {
-	if (cJSON_GetArraySize(sv_obj_get(agent->report, "errors")))
-		uv_timer_start(agent->retry, on_retry, back_off(agent, RETRY_MS), 0);
-	else if (work || agent->ports != before)
-		sv_agent_kick(agent, back_off(agent, LOOK_AGAIN_MS));
+	bool failed = cJSON_GetArraySize(sv_obj_get(agent->report, "errors"));
+
+	/* A plan may have taken long. */
+	uv_update_time(agent->loop);
+	if (agent->ports == before && (!work || failed))
+		agent->looks = 0;
 	else
+		agent->looks++;
+	if (!failed)
 		agent->attempts = 0;
+	if (agent->looks && agent->looks <= LOOKS_MAX)
+		sv_agent_kick(agent, LOOK_AGAIN_MS);
+	else if (failed)
+		retry_later(agent);
 }
 
 void sv_reconcile(struct agent *agent)

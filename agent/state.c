@@ -63,23 +63,8 @@ const char *sv_state_halted(const struct agent *agent, const char *vnet, const c
 	return sv_obj_string(sv_obj_get(agent->state, "halted"), vnode);
 }
 
-unsigned int sv_state_clones_failed(const struct agent *agent, const char *vnode)
-{
-	return sv_obj_number(sv_obj_get(agent->state, "clones"), vnode, 0);
-}
-
-void sv_state_cloned(struct agent *agent, const char *vnode, bool failed)
-{
-	unsigned int n = sv_state_clones_failed(agent, vnode);
-
-	if (!failed && !n)
-		return;
-	sv_obj_set(sv_obj_sub(agent->state, "clones"), vnode,
-		   cJSON_CreateNumber(failed ? n + 1 : 0));
-	sv_state_save(agent);
-}
-
-void sv_state_forget(struct agent *agent)
+/* An override lasts until the next network file. */
+void sv_state_forget_halted(struct agent *agent)
 {
 	_cleanup_free_ char *network = cJSON_PrintUnformatted(sv_obj_get(agent->doc, "network"));
 	unsigned long long hash = 1469598103934665603ULL;
@@ -92,6 +77,5 @@ void sv_state_forget(struct agent *agent)
 		return;
 	sv_obj_set(agent->state, "network", cJSON_CreateString(text));
 	sv_obj_set(agent->state, "halted", cJSON_CreateObject());
-	sv_obj_set(agent->state, "clones", cJSON_CreateObject());
 	sv_state_save(agent);
 }

@@ -93,7 +93,6 @@ struct sv_vnode_driver {
  */
 struct sv_vnode_driver_ops {
 	const char *name;
-	bool clone_pauses; /* the source stands still while it is cloned, also in vain */
 	int (*open)(struct sv_vnode_driver *drv, struct sv_err *err);
 	void (*close)(struct sv_vnode_driver *drv);
 	/* Makes the VNode with its interfaces; host sides exist, are quiet (no addresses, no ARP,

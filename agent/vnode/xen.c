@@ -36,7 +36,7 @@ static int ask_about(struct sv_vnode_driver *drv, const char *op, const char *uu
 	return sv_xen_ask(drv, op, about(uuid), -1, ms, NULL, err);
 }
 
-static uint64_t uptime_s(void)
+uint64_t sv_xen_uptime_s(void)
 {
 	struct timespec now;
 
@@ -440,7 +440,7 @@ static int may_restart(struct sv_vnode_driver *drv, const struct sv_vnode_spec *
 		       const struct sv_xen_record *record, const char *state, struct sv_err *err)
 {
 	uint32_t wait = sv_xen_backoff(record->restarts);
-	uint64_t since = uptime_s() - record->restarted_s;
+	uint64_t since = sv_xen_uptime_s() - record->restarted_s;
 
 	if (!sv_xen_restarts(spec, state))
 		return sv_err_set(
@@ -458,10 +458,10 @@ static int may_restart(struct sv_vnode_driver *drv, const struct sv_vnode_spec *
 /* One that ran for long is not flapping. */
 static void count_restart(struct sv_xen_record *record)
 {
-	if (uptime_s() - record->restarted_s > 600)
+	if (sv_xen_uptime_s() - record->restarted_s > 600)
 		record->restarts = 0;
 	record->restarts++;
-	record->restarted_s = uptime_s();
+	record->restarted_s = sv_xen_uptime_s();
 }
 
 /*
@@ -601,7 +601,7 @@ static int start_domain(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 	record->started = true;
 	record->stopped = false;
 	/* How long it took to make is none of the time that it ran. */
-	record->restarted_s = uptime_s();
+	record->restarted_s = sv_xen_uptime_s();
 	return sv_xen_save(vn, record, err);
 }
 
@@ -728,7 +728,6 @@ const struct sv_vnode_driver_ops sv_vnode_xen = {
 	.close = sv_xen_host_close,
 	.define = xen_define,
 	.clone = sv_xen_clone,
-	.clone_pauses = true,
 	.update = xen_update,
 	.start = xen_start,
 	.stop = xen_stop,

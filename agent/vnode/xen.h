@@ -35,6 +35,9 @@ struct sv_xen_record {
 	uint64_t restarted_s; /* when it was made again or started last, CLOCK_BOOTTIME */
 	double ms_per_mib; /* how long it stood still when it was cloned last, 0 = never */
 	double pause_ms, estimate_ms; /* of the domain that this one was cloned from */
+	uint32_t clones_failed; /* in a row; it may have stood still for each of them */
+	uint64_t cloned_s; /* when the last began, CLOCK_BOOTTIME */
+	char clone_why[160]; /* it failed */
 	cJSON *disks; /* copies that go with it, as svnet-xl takes them; NULL = none */
 };
 void sv_xen_record_fini(struct sv_xen_record *record);
@@ -72,8 +75,9 @@ const char *sv_xen_unlike(const struct sv_vnode_spec *source, const struct sv_vn
 enum sv_xen_policy { SV_XEN_NEVER, SV_XEN_ON_CRASH, SV_XEN_ALWAYS };
 /* Is a domain that ended like this ("crashed", "poweroff", …, "gone") to be made again? */
 bool sv_xen_restarts(const struct sv_vnode_spec *spec, const char *state);
-/* How long to wait before restart number n, in seconds. */
-uint32_t sv_xen_backoff(uint32_t restarts);
+/* How long to wait before restart number n, in seconds; or, after n clones in vain, before another.
+ */
+uint32_t sv_xen_backoff(uint32_t n);
 
 /* ---- xen_disk.c ---- */
 /* Gives a clone's writable disks paths of their own in spec->xen. *copies: what is to be copied
@@ -149,6 +153,7 @@ int sv_xen_check_movable(const struct sv_vnode_spec *spec, const struct sv_xen_r
 			 struct sv_err *err);
 
 /* ---- xen.c ---- */
+uint64_t sv_xen_uptime_s(void); /* CLOCK_BOOTTIME */
 /* Its folder, its record with a new UUID, its ports free. */
 int sv_xen_prepare(struct sv_vn *vn, struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 		   struct sv_xen_record *record, struct sv_err *err);

@@ -94,6 +94,39 @@ static int ask(struct sv_vnode_driver *drv, const char *op, struct original *o, 
 	return 0;
 }
 
+/* What makes production stand still in vain is tried more and more rarely. */
+static int check_due(const struct original *o, struct sv_err *err)
+{
+	uint64_t due = o->record.cloned_s + sv_xen_backoff(o->record.clones_failed);
+	uint64_t now = sv_xen_uptime_s();
+
+	if (!o->record.clones_failed || now >= due)
+		return 0;
+	return sv_err_set(err, -EAGAIN,
+			  "%s/%s may have stood still for %u clones that failed in a row, the next "
+			  "one is tried in %llu s: %s",
+			  o->spec.vnet, o->spec.name, o->record.clones_failed,
+			  (unsigned long long)(due - now), o->record.clone_why);
+}
+
+/* It has failed until it is done: whoever dies in it does not try again at once. */
+static int count_failed(struct original *o, struct sv_err *err)
+{
+	o->record.clones_failed++;
+	o->record.cloned_s = sv_xen_uptime_s();
+	strcpy(o->record.clone_why, "svnetd ended meanwhile");
+	return sv_xen_save(&o->vn, &o->record, err);
+}
+
+static void say_failed(struct original *o, int rc, const struct sv_err *err)
+{
+	if (!rc)
+		o->record.clones_failed = 0;
+	snprintf(o->record.clone_why, sizeof(o->record.clone_why), "%.159s",
+		 rc && err ? err->text : "");
+	sv_xen_save(&o->vn, &o->record, NULL);
+}
+
 static int copy_domain(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct original *o,
 		       const struct sv_vnode_spec *spec, struct sv_xen_record *record,
 		       struct sv_err *err)
@@ -106,7 +139,13 @@ static int copy_domain(const struct sv_vn *vn, struct sv_vnode_driver *drv, stru
 			      sv_xen_domain(spec, record->uuid, drv->host, xen->helper));
 	if (record->disks)
 		cJSON_AddItemToObject(request, "disks", cJSON_Duplicate(record->disks, 1));
+	rc = count_failed(o, err);
+	if (rc) {
+		cJSON_Delete(request);
+		return rc;
+	}
 	rc = ask(drv, "clone", o, request, -1, &reply, err);
+	say_failed(o, rc, err);
 	if (!rc) {
 		record->pause_ms = sv_xen_num(reply, "pause_ms");
 		record->estimate_ms = sv_xen_num(reply, "estimate_ms");
@@ -179,6 +218,8 @@ static int make(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct orig
 		return sv_err_set(err, -EBUSY, "%s/%s is paused: resume it first", o->spec.vnet,
 				  o->spec.name);
 	rc = check_like(o, spec, err);
+	if (!rc && running)
+		rc = check_due(o, err);
 	rc = rc ?: sv_xen_own_disks(spec, &o->spec, &record->disks, err);
 	rc = rc ?: sv_xen_check_disks(vn, drv, spec, record->disks, err);
 	rc = rc ?: sv_xen_save(vn, record, err);

@@ -73,6 +73,10 @@ int sv_xen_load(const struct sv_vn *vn, struct sv_xen_record *record)
 		record->ms_per_mib = sv_xen_num(json, "ms_per_mib");
 		record->pause_ms = sv_xen_num(json, "pause_ms");
 		record->estimate_ms = sv_xen_num(json, "estimate_ms");
+		record->clones_failed = sv_xen_num(json, "clones_failed");
+		record->cloned_s = sv_xen_num(json, "cloned_s");
+		snprintf(record->clone_why, sizeof(record->clone_why), "%.159s",
+			 sv_xen_str(json, "clone_why"));
 		record->disks = cJSON_DetachItemFromObjectCaseSensitive(json, "disks");
 	}
 	cJSON_Delete(json);
@@ -94,6 +98,9 @@ int sv_xen_save(const struct sv_vn *vn, const struct sv_xen_record *record, stru
 	cJSON_AddNumberToObject(json, "ms_per_mib", record->ms_per_mib);
 	cJSON_AddNumberToObject(json, "pause_ms", record->pause_ms);
 	cJSON_AddNumberToObject(json, "estimate_ms", record->estimate_ms);
+	cJSON_AddNumberToObject(json, "clones_failed", record->clones_failed);
+	cJSON_AddNumberToObject(json, "cloned_s", record->cloned_s);
+	cJSON_AddStringToObject(json, "clone_why", record->clone_why);
 	if (record->disks)
 		cJSON_AddItemToObject(json, "disks", cJSON_Duplicate(record->disks, 1));
 	text = cJSON_Print(json);

@@ -147,7 +147,7 @@ bool sv_xen_restarts(const struct sv_vnode_spec *spec, const char *state)
 	return !never && (always || strcmp(state, "poweroff"));
 }
 
-uint32_t sv_xen_backoff(uint32_t restarts)
+uint32_t sv_xen_backoff(uint32_t n)
 {
-	return restarts < 6 ? (1U << restarts) - 1 : BACKOFF_MAX_S;
+	return n < 6 ? (1U << n) - 1 : BACKOFF_MAX_S;
 }

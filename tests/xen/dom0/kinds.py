@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Domains of every kind: what libxl is handed for them, and those that can run here."""
 import json
-import os
 
 import domains
 from domains import Dom0
