@@ -118,7 +118,7 @@ static int count_failed(struct original *o, struct sv_err *err)
 	return sv_xen_save(&o->vn, &o->record, err);
 }
 
-static void say_failed(struct original *o, int rc, const struct sv_err *err)
+static void note_outcome(struct original *o, int rc, const struct sv_err *err)
 {
 	if (!rc)
 		o->record.clones_failed = 0;
@@ -145,7 +145,7 @@ static int copy_domain(const struct sv_vn *vn, struct sv_vnode_driver *drv, stru
 		return rc;
 	}
 	rc = ask(drv, "clone", o, request, -1, &reply, err);
-	say_failed(o, rc, err);
+	note_outcome(o, rc, err);
 	if (!rc) {
 		record->pause_ms = sv_xen_num(reply, "pause_ms");
 		record->estimate_ms = sv_xen_num(reply, "estimate_ms");

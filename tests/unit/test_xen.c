@@ -939,6 +939,7 @@ static void a_clone_whose_helper_dies(void **state)
 {
 	struct sv_vnode_spec spec = make_spec("A"), shadow = make_spec("B");
 	struct fixture *f = *state;
+	int i, rc = 0;
 
 	open_driver(f, "clone) kill -9 $$ ;;");
 	assert_int_equal(f->drv.ops->define(&f->drv, &spec, &f->err), 0);
@@ -950,6 +951,12 @@ static void a_clone_whose_helper_dies(void **state)
 	assert_true(was_asked(f, "recover"));
 	assert_int_equal(state_of(f, "A", NULL), SV_VNODE_RUNNING);
 	assert_int_equal(state_of(f, "B", NULL), SV_VNODE_ABSENT);
+	/* Nor does it stand still again at once: after the second try for three seconds. */
+	for (i = 0; i < 2 && rc != -EAGAIN; i++)
+		rc = f->drv.ops->clone(&f->drv, &shadow, "A", "r1", NULL, &f->err);
+	assert_int_equal(rc, -EAGAIN);
+	assert_non_null(strstr(f->err.text, "A/r1 may have stood still for "));
+	assert_non_null(strstr(f->err.text, "svnet-xl died in \"clone\" (signal 9)"));
 	close_driver(f);
 }
 
