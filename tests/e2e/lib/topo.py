@@ -52,10 +52,15 @@ class Topo:
 
     def trunk(self, a, a_dev, b, b_dev, mtu=1500):
         netns.veth(a.net, a_dev, b.net, b_dev, mtu)
-        for host, dev, way in ((a, a_dev, 2), (b, b_dev, 1)):
-            silent(host.net, dev)
-            one_cpu(host.net, dev, way)
-            host.net.run("ip", "link", "set", dev, "up")
+        port(a.net, a_dev, 2)
+        port(b.net, b_dev, 1)
+
+    def trunk_anew(self, a, a_dev, b, b_dev, index=None):
+        """The same trunk of new devices, as when a driver is loaded anew; `index`: of the one at a."""
+        a.net.run("ip", "-batch", "-", stdin=f"link delete {a_dev}\nlink add name {a_dev} "
+                  f"{'index %d ' % index if index else ''}type veth peer name {b_dev} netns {b.net.name}\n")
+        port(a.net, a_dev, 2)
+        port(b.net, b_dev, 1)
 
     def tapped_trunk(self, a, a_dev, b, b_dev, mtu=1500):
         """A trunk through a namespace in the middle, where its frames can be seen with their tags:
@@ -69,10 +74,8 @@ class Topo:
             mid.run("ip", "link", "set", dev, "up")
             mid.run("tc", "qdisc", "add", "dev", dev, "clsact")
         # Only now: a veth learns whether its other end takes XDP frames when it comes up itself.
-        for net, dev, way in ((a.net, a_dev, 2), (b.net, b_dev, 1)):
-            silent(net, dev)
-            one_cpu(net, dev, way)
-            net.run("ip", "link", "set", dev, "up")
+        port(a.net, a_dev, 2)
+        port(b.net, b_dev, 1)
         for dev, other in (("w0", "w1"), ("w1", "w0")):
             mid.run("tc", "filter", "add", "dev", dev, "ingress", "protocol", "all", "u32", "match",
                     "u32", "0", "0", "action", "mirred", "egress", "redirect", "dev", other)
@@ -85,9 +88,7 @@ class Topo:
         self.outside[name], self.outside_dev[name] = net, "u0"
         netns.host_offloads(net, "u0")
         net.run("sysctl", "-qw", "net.ipv6.conf.u0.accept_dad=0", "net.ipv6.conf.u0.accept_ra=0")
-        silent(host.net, dev)
-        one_cpu(host.net, dev, 2 if name == "right" else 1)
-        host.net.run("ip", "link", "set", dev, "up")
+        port(host.net, dev, 2 if name == "right" else 1)
         net.run("ip", "link", "set", "u0", "up")
         for address in addresses:
             net.run("ip", "address", "add", address, "dev", "u0",
@@ -243,6 +244,13 @@ def one_cpu(net, dev, way):
     mask = f"{1 << traffic.cpu_number(way):x}"
     run("ip", "netns", "exec", net.name, "sh", "-c",
         f"echo {mask} >/sys/class/net/{dev}/queues/rx-0/rps_cpus")
+
+
+def port(net, dev, way):
+    """Up, as a port of a substrate host: whoever makes its device anew must come by here again."""
+    silent(net, dev)
+    one_cpu(net, dev, way)
+    net.run("ip", "link", "set", dev, "up")
 
 
 def quiet(net, dev):

@@ -98,12 +98,7 @@ def trouble(topo):
 @scenario("orders: a device made anew, under its old number on one side, is taken up again", Three)
 def same_number(topo):
     first, second, _ = topo.hosts
-    first.net.run("ip", "-batch", "-", stdin="\n".join((
-        "link delete t12",
-        f"link add name t12 index {first.net.ifindex('t12')} type veth peer name t21 "
-        f"netns {second.net.name}",
-        "link set t12 up")) + "\n")
-    second.net.run("ip", "link", "set", "t21", "up")
+    topo.trunk_anew(first, "t12", second, "t21", index=first.net.ifindex("t12"))
     topo.ready()
     for host in (first, second):
         need(host.plan(topo.write(topo.base_network)) == [], f"{host.name}: something is left to do")
@@ -124,10 +119,7 @@ def meanwhile(topo):
     net["vnets"]["A"]["vnodes"]["r1"]["program"] = STUBBORN + ["more"]
     other.try_svnet("apply", topo.write(net), "--timeout", "100ms")
     time.sleep(0.5)
-    first.net.run("ip", "-batch", "-", stdin="\n".join((
-        "link delete t12", f"link add name t12 type veth peer name t21 netns {second.net.name}",
-        "link set t12 up")) + "\n")
-    second.net.run("ip", "link", "set", "t21", "up")
+    topo.trunk_anew(first, "t12", second, "t21")
     need(plans(first) == before, "the plan was over already")
     topo.ready()
 
