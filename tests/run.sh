@@ -55,11 +55,28 @@ add() {
 	printf '  %-28s %4d passed, %d failed%s\n' "$1" "$p" "$f" "$([ "$s" -eq 0 ] || echo ", $s skipped")"
 }
 
+# The same, and the output itself where there is something to see.
+show() {
+	[ "$2" -eq 0 ] && [ -z "${V:-}" ] && ! grep -q '^\[  SKIPPED' "$log" || cat "$log"
+	add "$1" "$2"
+}
+
+# run_quiet PROGRAM …: as many at a time as there are CPUs; what they say comes in their order.
 run_quiet() {
-	local status=0
-	"$@" >"$log" 2>&1 || status=$?
-	[ "$status" -eq 0 ] && [ -z "${V:-}" ] && ! grep -q '^\[  SKIPPED' "$log" || cat "$log"
-	add "$(basename "${!#}" .py)" "$status"
+	local folder program name status
+	folder=$(mktemp -d)
+	printf '%s\n' "$@" | xargs -P"$(nproc)" -I{} bash -c '
+		program=("$1") said=$2/$(basename "$1" .py)
+		[ "${1%.py}" = "$1" ] || program=(/usr/bin/python3 "$1")
+		"${program[@]}" >"$said" 2>&1
+		echo $? >"$said.status"' run {} "$folder"
+	for program; do
+		name=$(basename "$program" .py)
+		cp "$folder/$name" "$log"
+		status=$(cat "$folder/$name.status") || status=255
+		show "$name" "$status"
+	done
+	rm -r "$folder"
 }
 
 # For what takes minutes: its output as it comes.
@@ -107,31 +124,21 @@ suite_lint() {
 
 suite_unit() {
 	build unit || return
-	for program in "${binaries[@]}"; do
-		run_quiet "$program"
-	done
-	for program in tests/unit/test_*.py; do
-		run_quiet /usr/bin/python3 "$program"
-	done
+	run_quiet "${binaries[@]}" tests/unit/test_*.py
 }
 
 suite_prog() {
 	need_root "TEST_RUN" || return
 	mount_bpffs
 	build prog || return
-	for program in "${binaries[@]}"; do
-		run_quiet "$program"
-	done
+	run_quiet "${binaries[@]}"
 }
 
 suite_e2e() {
 	need_root "an end-to-end test" || return
 	mount_bpffs
 	make_targets all tools || return
-	run_shown "e2e by XDP" /usr/bin/python3 tests/e2e/run.py --datapath xdp
-	# By TC one frame of 150,000 was out of order beside a machine, twice: order is judged without.
-	[ -z "$machine" ] || tail -f /dev/null --pid="$machine"
-	run_shown "e2e by TC" /usr/bin/python3 tests/e2e/run.py --datapath tc
+	run_shown e2e /usr/bin/python3 tests/e2e/run.py
 }
 
 # begin_kernel [COMMAND …]: its machine, run by COMMAND. What it prints comes in its turn.

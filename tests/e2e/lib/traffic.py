@@ -222,18 +222,25 @@ class Rx:
                     raise
 
 
-def read_pcap(path):
-    """The frames of a pcap file that rxcount or tcpdump wrote."""
+def timed_pcap(path):
+    """(when, frame) of each in a pcap file that rxcount or tcpdump wrote; when: seconds, by the wall's clock."""
     with open(path, "rb") as f:
         head = f.read(24)
         if len(head) < 24:
             return
         order = "<" if head[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+        parts = 1e9 if b"\x4d" in (head[:1], head[3:4]) else 1e6
         while True:
             head = f.read(16)
             if len(head) < 16:
                 return
-            yield f.read(struct.unpack(order + "IIII", head)[2])
+            sec, part, length, _ = struct.unpack(order + "IIII", head)
+            yield sec + part / parts, f.read(length)
+
+
+def read_pcap(path):
+    """The frames of it."""
+    return (frame for _, frame in timed_pcap(path))
 
 
 def write_pcap(path, frames):
@@ -254,7 +261,8 @@ def marked(frame):
 
 
 class Tcpdump:
-    """An independent count: tcpdump, as anybody has it."""
+    """An independent count: tcpdump, as anybody has it. Of traffic that flows already it also tells a packet or
+    two from before its filter was in place, and none from while it was put there: they are left out."""
 
     def __init__(self, net, dev, expr="", direction=None):
         argv = ["tcpdump", "-i", dev, "-n", "-B", "16384", "-s", "2048", "-U", "--immediate-mode",
@@ -270,13 +278,14 @@ class Tcpdump:
         while "listening on" not in line:
             line = self.proc.stderr.readline()
             need(line, "tcpdump did not start")
+        self.since = time.time()
 
     def stop(self, settle=0.4):
         time.sleep(settle)
         self.proc.terminate()
         _, stderr = self.proc.communicate(timeout=20)
         need("0 packets dropped by kernel" in stderr, f"tcpdump lost packets: {stderr.strip()}")
-        frames = list(read_pcap(self.path))
+        frames = [frame for when, frame in timed_pcap(self.path) if when >= self.since]
         os.unlink(self.path)
         return frames
 
