@@ -40,9 +40,13 @@ static int read_line(int fd, int64_t until, char line[WORD_MAX])
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	for (size_t len = 0; len < WORD_MAX; len++) {
-		int64_t left = until - now_ms();
-		int ready = poll(&p, 1, left > 0 ? left : 0);
+		int ready;
 
+		do {
+			int64_t left = until - now_ms();
+
+			ready = poll(&p, 1, left > 0 ? left : 0);
+		} while (ready < 0 && errno == EINTR);
 		if (ready <= 0)
 			return ready ? -errno : -ETIMEDOUT;
 		if (read(fd, line + len, 1) != 1)

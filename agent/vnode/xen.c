@@ -9,292 +9,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
-enum {
-	QUICK_MS = 20000,
-	CREATE_MS = 60000,
-	DESTROY_MS = 60000,
-};
-
-static int fail(const struct sv_vn *vn, int rc, struct sv_err *err)
-{
-	return rc ? sv_err_prefix(err, rc, "%s/%s", vn->vnet, vn->name) : 0;
-}
-
-static cJSON *about(const char *uuid)
-{
-	cJSON *request = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(request, "uuid", uuid);
-	return request;
-}
-
-static int ask_about(struct sv_vnode_driver *drv, const char *op, const char *uuid, int ms,
-		     struct sv_err *err)
-{
-	return sv_xen_ask(drv, op, about(uuid), -1, ms, NULL, err);
-}
-
-uint64_t sv_xen_uptime_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec;
-}
-
-/* ---- what there is
- * ----------------------------------------------------------------------------------------- */
-
-static int list_domains(struct sv_vnode_driver *drv, cJSON *uuids, cJSON **reply,
-			struct sv_err *err)
-{
-	cJSON *request = cJSON_CreateObject();
-	char owner[40];
-
-	snprintf(owner, sizeof(owner), "%s ", drv->host);
-	cJSON_AddStringToObject(request, "owner", owner);
-	cJSON_AddItemToObject(request, "uuids", uuids);
-	return sv_xen_ask(drv, "list", request, -1, QUICK_MS, reply, err);
-}
-
-static const cJSON *find_domain(const cJSON *reply, const char *uuid)
-{
-	const cJSON *domain;
-
-	cJSON_ArrayForEach (domain, cJSON_GetObjectItemCaseSensitive(reply, "domains"))
-		if (!strcasecmp(sv_xen_str(domain, "uuid"), uuid))
-			return domain;
-	return NULL;
-}
-
-static int look_at(struct sv_vnode_driver *drv, const struct sv_xen_record *record, char state[16],
-		   uint32_t *domid, struct sv_err *err)
-{
-	cJSON *uuids = cJSON_CreateArray(), *reply = NULL;
-	const cJSON *domain;
-	int rc;
-
-	cJSON_AddItemToArray(uuids, cJSON_CreateString(record->uuid));
-	rc = list_domains(drv, uuids, &reply, err);
-	domain = find_domain(reply, record->uuid);
-	snprintf(state, 16, "%s", domain ? sv_xen_str(domain, "state") : "gone");
-	*domid = sv_xen_num(domain, "domid");
-	cJSON_Delete(reply);
-	return rc;
-}
-
-int sv_xen_state(struct sv_vnode_driver *drv, const struct sv_xen_record *record, char state[16],
-		 struct sv_err *err)
-{
-	uint32_t domid;
-
-	return look_at(drv, record, state, &domid, err);
-}
-
-static bool is_dead(const char *state)
-{
-	return strcmp(state, "running") && strcmp(state, "paused") && strcmp(state, "moving");
-}
-
-static const char *told(const char *state)
-{
-	return !strcmp(state, "crashed")    ? "its guest crashed"
-	       : !strcmp(state, "watchdog") ? "its guest's watchdog ended it"
-	       : !strcmp(state, "reboot")   ? "its guest rebooted"
-	       : !strcmp(state, "poweroff") ? "its guest shut itself down"
-					    : "its domain is gone";
-}
-
-static void fill_state(struct sv_vnode_status *status, const struct sv_xen_record *record,
-		       const char *state)
-{
-	if (!strcmp(state, "running"))
-		status->state = SV_VNODE_RUNNING;
-	else if (!strcmp(state, "paused"))
-		status->state = record->started ? SV_VNODE_PAUSED : SV_VNODE_DEFINED;
-	else if (!strcmp(state, "moving"))
-		status->state = SV_VNODE_MOVING;
-	else
-		snprintf(status->note, sizeof(status->note), "%s", told(state));
-	if (!status->note[0] && record->ended[0])
-		snprintf(status->note, sizeof(status->note), "restarted: %s", told(record->ended));
-}
-
-/* What Xen itself says of it. */
-static void fill_detail(struct sv_vnode_status *status, const struct sv_xen_record *record,
-			const cJSON *domain)
-{
-	snprintf(status->detail, sizeof(status->detail),
-		 "{\"uuid\":\"%s\",\"domid\":%.0f,\"state\":\"%s\",\"weight\":%.0f,\"cap\":%.0f,"
-		 "\"memory_kib\":%.0f,\"vcpus\":%.0f,\"cpu_ns\":%.0f,\"pause_ms\":%.0f,"
-		 "\"estimate_ms\":%.0f}",
-		 record->uuid, sv_xen_num(domain, "domid"),
-		 domain ? sv_xen_str(domain, "state") : "gone", sv_xen_num(domain, "weight"),
-		 sv_xen_num(domain, "cap"), sv_xen_num(domain, "memory_kib"),
-		 sv_xen_num(domain, "vcpus"), sv_xen_num(domain, "cpu_ns"), record->pause_ms,
-		 record->estimate_ms);
-}
-
-/* Nobody could ask: as it was, and not as if it had ended. */
-static void fill_unknown(struct sv_vnode_status *status, const struct sv_xen_record *record,
-			 const char *why)
-{
-	status->state = record->started ? SV_VNODE_RUNNING : SV_VNODE_DEFINED;
-	snprintf(status->note, sizeof(status->note), "not known: %.110s", why);
-}
-
-/* `why` the reply is none, or NULL. */
-static void fill(struct sv_vnode_status *status, const struct sv_vn *vn, const cJSON *reply,
-		 const char *why)
-{
-	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
-	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
-	const cJSON *domain;
-
-	memset(status, 0, sizeof(*status));
-	strcpy(status->vnet, vn->vnet);
-	strcpy(status->name, vn->name);
-	strcpy(status->driver, "xen");
-	if (access(vn->dir, F_OK))
-		return;
-	status->state = SV_VNODE_FAILED;
-	if (sv_xen_load(vn, &record) || sv_xen_load_spec(vn, &spec)) {
-		strcpy(status->note, "half-made");
-		return;
-	}
-	domain = find_domain(reply, record.uuid);
-	status->tier = sv_xen_net_tier(&spec);
-	status->restarts = record.restarts;
-	if (why)
-		fill_unknown(status, &record, why);
-	else
-		fill_state(status, &record, domain ? sv_xen_str(domain, "state") : "gone");
-	if (!why)
-		fill_detail(status, &record, domain);
-	status->spec_json = TAKE_PTR(spec.json);
-}
-
-static int xen_status(struct sv_vnode_driver *drv, const char *vnet, const char *name,
-		      struct sv_vnode_status *status, struct sv_err *err)
-{
-	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
-	cJSON *uuids = cJSON_CreateArray(), *reply = NULL;
-	struct sv_vn vn;
-	int rc = sv_xen_init(&vn, drv, vnet, name, err);
-
-	if (!rc && !sv_xen_load(&vn, &record) && sv_xen_host_is(drv)) {
-		cJSON_AddItemToArray(uuids, cJSON_CreateString(record.uuid));
-		rc = list_domains(drv, TAKE_PTR(uuids), &reply, err);
-	}
-	cJSON_Delete(uuids);
-	if (!rc)
-		fill(status, &vn, reply, NULL);
-	cJSON_Delete(reply);
-	return rc;
-}
-
-/* ---- all of them
- * ------------------------------------------------------------------------------------------- */
-
-struct listing {
-	struct sv_vnode_status *status;
-	size_t n;
-	cJSON *uuids, *reply;
-	const char *why;
-};
-
-static int take_uuid(void *arg, const struct sv_vn *vn)
-{
-	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
-	struct listing *l = arg;
-
-	if (!sv_xen_load(vn, &record))
-		cJSON_AddItemToArray(l->uuids, cJSON_CreateString(record.uuid));
-	return 0;
-}
-
-static struct sv_vnode_status *grow(struct listing *l)
-{
-	struct sv_vnode_status *more = reallocarray(l->status, l->n + 1, sizeof(*more));
-
-	if (!more)
-		return NULL;
-	l->status = more;
-	return &more[l->n++];
-}
-
-static int take_status(void *arg, const struct sv_vn *vn)
-{
-	struct listing *l = arg;
-	struct sv_vnode_status *status = grow(l);
-
-	if (!status)
-		return -ENOMEM;
-	fill(status, vn, l->reply, l->why);
-	return 0;
-}
-
-struct search {
-	const char *uuid;
-	bool found;
-};
-
-static int is_recorded(void *arg, const struct sv_vn *vn)
-{
-	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
-	struct search *search = arg;
-
-	search->found |= !sv_xen_load(vn, &record) && !strcasecmp(record.uuid, search->uuid);
-	return 0;
-}
-
-/* A domain that bears our mark, and whose folder is lost: it gets one again, half-made. */
-static int adopt_lost(struct sv_vnode_driver *drv, const cJSON *domain)
-{
-	struct search search = { .uuid = sv_xen_str(domain, "uuid") };
-	struct sv_xen_record record = { 0 };
-	char host[40], vnet[32], name[32];
-	struct sv_vn vn;
-
-	if (sscanf(sv_xen_str(domain, "mark"), "%39s %31s %31s", host, vnet, name) != 3 ||
-	    strcmp(host, drv->host) || sv_xen_init(&vn, drv, vnet, name, NULL))
-		return 0;
-	sv_xen_each(drv, is_recorded, &search);
-	if (search.found)
-		return 0;
-	/* Another domain has its place: this one is nobody's. */
-	if (sv_vn_has(&vn, "domain"))
-		return ask_about(drv, "destroy", search.uuid, DESTROY_MS, NULL);
-	snprintf(record.uuid, sizeof(record.uuid), "%.39s", search.uuid);
-	return sv_vn_mkdir(&vn, NULL) ?: sv_xen_save(&vn, &record, NULL);
-}
-
-static int xen_list(struct sv_vnode_driver *drv, struct sv_vnode_status **out, size_t *n,
-		    struct sv_err *err)
-{
-	struct listing l = { .uuids = cJSON_CreateArray() };
-	struct sv_err trouble = { 0 };
-	const cJSON *domain;
-	int rc = 0;
-
-	*out = NULL;
-	*n = 0;
-	sv_xen_each(drv, take_uuid, &l);
-	/* A Xen that does not answer is no reason to leave the rest of the host alone. */
-	if (sv_xen_host_is(drv) && list_domains(drv, TAKE_PTR(l.uuids), &l.reply, &trouble))
-		l.why = trouble.text;
-	cJSON_Delete(l.uuids);
-	cJSON_ArrayForEach (domain, cJSON_GetObjectItemCaseSensitive(l.reply, "domains"))
-		adopt_lost(drv, domain);
-	if (sv_xen_each(drv, take_status, &l))
-		rc = sv_err_set(err, -ENOMEM, "out of memory");
-	*out = l.status;
-	*n = l.n;
-	cJSON_Delete(l.reply);
-	return rc;
-}
+enum { CREATE_MS = 60000 };
 
 /* ---- destroy
  * -----------------------------------------------------------------------------------------------
@@ -318,7 +34,7 @@ int sv_xen_tear_down(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct
 
 	/* Without Xen its domain went with the Xen that had it. */
 	if (!sv_xen_load(vn, &record) && sv_xen_host_is(drv))
-		rc = ask_about(drv, "destroy", record.uuid, DESTROY_MS, err);
+		rc = sv_xen_ask_about(drv, "destroy", record.uuid, SV_XEN_DESTROY_MS, err);
 	if (!rc && !sv_xen_load_spec(vn, &spec))
 		rc = sv_xen_net_wait_gone(&spec, err);
 	if (rc)
@@ -335,7 +51,7 @@ static int xen_destroy(struct sv_vnode_driver *drv, const char *vnet, const char
 	struct sv_vn vn;
 	int rc = sv_xen_init(&vn, drv, vnet, name, err);
 
-	return rc ?: fail(&vn, sv_xen_tear_down(&vn, drv, err), err);
+	return rc ?: sv_xen_fail(&vn, sv_xen_tear_down(&vn, drv, err), err);
 }
 
 /* ---- define
@@ -372,14 +88,14 @@ int sv_xen_prepare(struct sv_vn *vn, struct sv_vnode_driver *drv, const struct s
 	if (rc)
 		return rc;
 	if (sv_vn_has(vn, "spec.json"))
-		return fail(vn, sv_err_set(err, -EEXIST, "it exists already"), err);
+		return sv_xen_fail(vn, sv_err_set(err, -EEXIST, "it exists already"), err);
 	rc = xen->why[0] ? sv_err_set(err, -ENODEV, "%s", xen->why) : 0;
 	rc = rc ?: sv_xen_tear_down(vn, drv, err);
 	rc = rc ?: sv_xen_net_check_free(spec, err);
 	rc = rc ?: sv_vn_mkdir(vn, err);
 	sv_xen_uuid(record->uuid);
 	rc = rc ?: sv_xen_save(vn, record, err);
-	return fail(vn, rc, err);
+	return sv_xen_fail(vn, rc, err);
 }
 
 int sv_xen_create(const struct sv_vn *vn, struct sv_vnode_driver *drv,
@@ -411,7 +127,7 @@ static int xen_define(struct sv_vnode_driver *drv, const struct sv_vnode_spec *s
 	rc = rc ?: sv_xen_save_spec(&vn, spec, err);
 	if (rc)
 		sv_xen_tear_down(&vn, drv, NULL);
-	return fail(&vn, rc, err);
+	return sv_xen_fail(&vn, rc, err);
 }
 
 /* ---- again
@@ -423,7 +139,7 @@ static int make_again(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 		      const struct sv_vnode_spec *was, const struct sv_vnode_spec *spec,
 		      struct sv_xen_record *record, struct sv_err *err)
 {
-	int rc = ask_about(drv, "destroy", record->uuid, DESTROY_MS, err);
+	int rc = sv_xen_ask_about(drv, "destroy", record->uuid, SV_XEN_DESTROY_MS, err);
 
 	rc = rc ?: sv_xen_net_wait_gone(was, err);
 	rc = rc ?: sv_xen_net_check_free(spec, err);
@@ -446,11 +162,12 @@ static int may_restart(struct sv_vnode_driver *drv, const struct sv_vnode_spec *
 		return sv_err_set(
 			err, -ECANCELED,
 			"%s, and its restart policy leaves it so: svnet vnode start %s/%s",
-			told(state), spec->vnet, spec->name);
+			sv_xen_told(state), spec->vnet, spec->name);
 	if (record->restarts && since < wait) {
 		sv_xen_event_in(drv, wait - since);
-		return sv_err_set(err, -EAGAIN, "%s again: restart %u in %llu s", told(state),
-				  record->restarts + 1, (unsigned long long)(wait - since));
+		return sv_err_set(err, -EAGAIN, "%s again: restart %u in %llu s",
+				  sv_xen_told(state), record->restarts + 1,
+				  (unsigned long long)(wait - since));
 	}
 	return 0;
 }
@@ -482,7 +199,7 @@ static int revive(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 	}
 	rc = make_again(vn, drv, was, spec, record, err);
 	return rc
-		       ?: sv_err_set(err, -EAGAIN, "%s: made anew, restart %u", told(state),
+		       ?: sv_err_set(err, -EAGAIN, "%s: made anew, restart %u", sv_xen_told(state),
 				     record->restarts);
 }
 
@@ -493,14 +210,14 @@ static int revive(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 static int set_sched(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 		     const char *uuid, bool pin, struct sv_err *err)
 {
-	cJSON *request = about(uuid), *xen = sv_xen_parse(spec);
+	cJSON *request = sv_xen_about(uuid), *xen = sv_xen_parse(spec);
 
 	cJSON_AddNumberToObject(request, "weight", sv_xen_weight(spec->tier, spec->cpu_weight));
 	cJSON_AddNumberToObject(request, "cap", sv_xen_num(xen, "cap"));
 	if (pin)
 		cJSON_AddStringToObject(request, "cpus", sv_xen_str(xen, "cpus"));
 	cJSON_Delete(xen);
-	return sv_xen_ask(drv, "sched", request, -1, QUICK_MS, NULL, err);
+	return sv_xen_ask(drv, "sched", request, -1, SV_XEN_QUICK_MS, NULL, err);
 }
 
 static bool cpus_differ(const struct sv_vnode_spec *from, const struct sv_vnode_spec *to)
@@ -530,13 +247,13 @@ static int change(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 	const char *fixed = sv_xen_fixed(was, spec);
 	uint32_t domid;
 	char state[16];
-	int rc = look_at(drv, record, state, &domid, err);
+	int rc = sv_xen_look(drv, record, state, &domid, err);
 
 	if (rc)
 		return rc;
 	if (!strcmp(state, "moving"))
 		return sv_err_set(err, -EBUSY, "it is on its way to another host");
-	if (is_dead(state))
+	if (sv_xen_is_dead(state))
 		return revive(vn, drv, was, spec, record, state, err);
 	rc = sv_xen_net_mend(was, domid, err);
 	if (rc)
@@ -568,7 +285,7 @@ static int xen_update(struct sv_vnode_driver *drv, const struct sv_vnode_spec *s
 	rc = rc ?: sv_spec_copy(&own, spec);
 	rc = rc ?: sv_xen_keep_disks(&own, record.disks);
 	rc = rc ?: change(&vn, drv, &was, &own, &record, err);
-	return fail(&vn, rc, err);
+	return sv_xen_fail(&vn, rc, err);
 }
 
 static int xen_set_tier(struct sv_vnode_driver *drv, const char *vnet, const char *name,
@@ -585,7 +302,7 @@ static int xen_set_tier(struct sv_vnode_driver *drv, const char *vnet, const cha
 	rc = set_sched(drv, &spec, record.uuid, false, err);
 	rc = rc ?: sv_xen_net_place(&spec, err);
 	rc = rc ?: sv_xen_save_spec(&vn, &spec, err);
-	return fail(&vn, rc, err);
+	return sv_xen_fail(&vn, rc, err);
 }
 
 /* ---- start, stop, pause, resume
@@ -594,7 +311,7 @@ static int xen_set_tier(struct sv_vnode_driver *drv, const char *vnet, const cha
 static int start_domain(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 			struct sv_xen_record *record, struct sv_err *err)
 {
-	int rc = ask_about(drv, "unpause", record->uuid, QUICK_MS, err);
+	int rc = sv_xen_ask_about(drv, "unpause", record->uuid, SV_XEN_QUICK_MS, err);
 
 	if (rc || record->started)
 		return rc;
@@ -618,13 +335,13 @@ static int xen_start(struct sv_vnode_driver *drv, const char *vnet, const char *
 	if (rc)
 		return rc;
 	rc = sv_xen_state(drv, &record, state, err);
-	if (!rc && is_dead(state)) {
+	if (!rc && sv_xen_is_dead(state)) {
 		record.restarts = 0;
 		rc = make_again(&vn, drv, &spec, &spec, &record, err);
 	} else {
 		rc = rc ?: start_domain(&vn, drv, &record, err);
 	}
-	return fail(&vn, rc, err);
+	return sv_xen_fail(&vn, rc, err);
 }
 
 /* Its interfaces stay, as vifs of a new domain that has not begun. */
@@ -645,12 +362,12 @@ static int xen_stop(struct sv_vnode_driver *drv, const char *vnet, const char *n
 	record.stopped = true;
 	rc = sv_xen_save(&vn, &record, err);
 	if (rc)
-		return fail(&vn, rc, err);
-	request = about(record.uuid);
+		return sv_xen_fail(&vn, rc, err);
+	request = sv_xen_about(record.uuid);
 	cJSON_AddNumberToObject(request, "patience_ms", patience);
-	rc = sv_xen_ask(drv, "shutdown", request, -1, patience + DESTROY_MS, NULL, err);
+	rc = sv_xen_ask(drv, "shutdown", request, -1, patience + SV_XEN_DESTROY_MS, NULL, err);
 	rc = rc ?: make_again(&vn, drv, &spec, &spec, &record, err);
-	return fail(&vn, rc, err);
+	return sv_xen_fail(&vn, rc, err);
 }
 
 static int xen_pause(struct sv_vnode_driver *drv, const char *vnet, const char *name,
@@ -663,12 +380,12 @@ static int xen_pause(struct sv_vnode_driver *drv, const char *vnet, const char *
 
 	if (rc)
 		return rc;
-	rc = ask_about(drv, "pause", record.uuid, QUICK_MS, err);
+	rc = sv_xen_ask_about(drv, "pause", record.uuid, SV_XEN_QUICK_MS, err);
 	if (!rc && !record.started) {
 		record.started = true;
 		rc = sv_xen_save(&vn, &record, err);
 	}
-	return fail(&vn, rc, err);
+	return sv_xen_fail(&vn, rc, err);
 }
 
 static int xen_resume(struct sv_vnode_driver *drv, const char *vnet, const char *name,
@@ -679,7 +396,7 @@ static int xen_resume(struct sv_vnode_driver *drv, const char *vnet, const char 
 	struct sv_vn vn;
 	int rc = sv_xen_open(&vn, drv, vnet, name, &record, &spec, err);
 
-	return rc ?: fail(&vn, start_domain(&vn, drv, &record, err), err);
+	return rc ?: sv_xen_fail(&vn, start_domain(&vn, drv, &record, err), err);
 }
 
 /* ---- console
@@ -736,8 +453,8 @@ const struct sv_vnode_driver_ops sv_vnode_xen = {
 	.snapshot = sv_xen_snapshot,
 	.set_tier = xen_set_tier,
 	.destroy = xen_destroy,
-	.status = xen_status,
-	.list = xen_list,
+	.status = sv_xen_status,
+	.list = sv_xen_list,
 	.exec = xen_exec,
 	.console = xen_console,
 	.send = sv_xen_send,

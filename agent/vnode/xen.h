@@ -16,6 +16,9 @@
  *	spec.json	what was defined last; not there: half-made
  */
 
+/* How long requests may take. */
+enum { SV_XEN_QUICK_MS = 20000, SV_XEN_DESTROY_MS = 60000 };
+
 /* One driver. */
 struct sv_xen {
 	char helper[PATH_MAX]; /* "" = not installed */
@@ -56,7 +59,10 @@ int sv_xen_save_spec(const struct sv_vn *vn, const struct sv_vnode_spec *spec, s
  */
 int sv_xen_open(struct sv_vn *vn, struct sv_vnode_driver *drv, const char *vnet, const char *name,
 		struct sv_xen_record *record, struct sv_vnode_spec *spec, struct sv_err *err);
+/* rc; what went wrong gets its name in front. */
+int sv_xen_fail(const struct sv_vn *vn, int rc, struct sv_err *err);
 void sv_xen_uuid(char uuid[40]);
+uint64_t sv_xen_uptime_s(void); /* CLOCK_BOOTTIME, as a record's times are */
 
 /* ---- xen_request.c: pure ---- */
 /* A domain as svnet-xl takes it. */
@@ -110,12 +116,31 @@ void sv_xen_host_close(struct sv_vnode_driver *drv);
 /* A request of this driver; takes `request`. -ENODEV: no Xen, or no svnet-xl. */
 int sv_xen_ask(struct sv_vnode_driver *drv, const char *op, cJSON *request, int fd, int ms,
 	       cJSON **reply, struct sv_err *err);
+/* A request about one domain, and asking it. */
+cJSON *sv_xen_about(const char *uuid);
+int sv_xen_ask_about(struct sv_vnode_driver *drv, const char *op, const char *uuid, int ms,
+		     struct sv_err *err);
 /* Can there be domains? */
 bool sv_xen_host_is(const struct sv_vnode_driver *drv);
 int sv_xen_event_fd(struct sv_vnode_driver *drv);
 /* One is told of as if something had happened: there will be something to do. */
 void sv_xen_event_in(struct sv_vnode_driver *drv, uint32_t seconds);
 void sv_xen_event_drain(struct sv_vnode_driver *drv);
+
+/* ---- xen_status.c ---- */
+/* "running", "paused", "moving", "crashed", "poweroff", "reboot", "watchdog", "gone". */
+int sv_xen_state(struct sv_vnode_driver *drv, const struct sv_xen_record *record, char state[16],
+		 struct sv_err *err);
+/* The same, and Xen's number for it; 0: gone. */
+int sv_xen_look(struct sv_vnode_driver *drv, const struct sv_xen_record *record, char state[16],
+		uint32_t *domid, struct sv_err *err);
+/* Of such a state: has it ended, and how in words? */
+bool sv_xen_is_dead(const char *state);
+const char *sv_xen_told(const char *state);
+int sv_xen_status(struct sv_vnode_driver *drv, const char *vnet, const char *name,
+		  struct sv_vnode_status *status, struct sv_err *err);
+int sv_xen_list(struct sv_vnode_driver *drv, struct sv_vnode_status **out, size_t *n,
+		struct sv_err *err);
 
 /* ---- xen_net.c ---- */
 int sv_xen_net_wait_gone(const struct sv_vnode_spec *spec, struct sv_err *err);
@@ -153,7 +178,6 @@ int sv_xen_check_movable(const struct sv_vnode_spec *spec, const struct sv_xen_r
 			 struct sv_err *err);
 
 /* ---- xen.c ---- */
-uint64_t sv_xen_uptime_s(void); /* CLOCK_BOOTTIME */
 /* Its folder, its record with a new UUID, its ports free. */
 int sv_xen_prepare(struct sv_vn *vn, struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 		   struct sv_xen_record *record, struct sv_err *err);
@@ -164,9 +188,5 @@ int sv_xen_create(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 		  const struct sv_vnode_spec *spec, const struct sv_xen_record *record,
 		  struct sv_err *err);
 int sv_xen_tear_down(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct sv_err *err);
-/* "running", "paused", "moving", "crashed", "poweroff", "reboot", "watchdog", "gone"; domain may be
- * NULL. */
-int sv_xen_state(struct sv_vnode_driver *drv, const struct sv_xen_record *record, char state[16],
-		 struct sv_err *err);
 
 #endif

@@ -54,13 +54,9 @@ int sv_xen_patience(const struct sv_vnode_spec *spec)
 static int recover(struct sv_vnode_driver *drv, const struct original *o, int rc,
 		   struct sv_err *err)
 {
-	cJSON *request = cJSON_CreateObject();
 	struct sv_err second = { 0 };
-	int failed;
 
-	cJSON_AddStringToObject(request, "uuid", o->record.uuid);
-	failed = sv_xen_ask(drv, "recover", request, -1, RECOVER_MS, NULL, &second);
-	if (failed && err) {
+	if (sv_xen_ask_about(drv, "recover", o->record.uuid, RECOVER_MS, &second) && err) {
 		struct sv_err first = *err;
 
 		return sv_err_set(err, rc, "%.200s; and %s/%s does not go on: %.200s", first.text,
@@ -71,9 +67,8 @@ static int recover(struct sv_vnode_driver *drv, const struct original *o, int rc
 
 cJSON *sv_xen_saving(const struct sv_vnode_spec *spec, const struct sv_xen_record *record)
 {
-	cJSON *request = cJSON_CreateObject();
+	cJSON *request = sv_xen_about(record->uuid);
 
-	cJSON_AddStringToObject(request, "uuid", record->uuid);
 	cJSON_AddNumberToObject(request, "pause_limit_ms", pause_limit(spec));
 	cJSON_AddNumberToObject(request, "ms_per_mib", record->ms_per_mib);
 	return request;

@@ -78,6 +78,20 @@ void sv_xen_host_close(struct sv_vnode_driver *drv)
 	drv->priv = NULL;
 }
 
+cJSON *sv_xen_about(const char *uuid)
+{
+	cJSON *request = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(request, "uuid", uuid);
+	return request;
+}
+
+int sv_xen_ask_about(struct sv_vnode_driver *drv, const char *op, const char *uuid, int ms,
+		     struct sv_err *err)
+{
+	return sv_xen_ask(drv, op, sv_xen_about(uuid), -1, ms, NULL, err);
+}
+
 bool sv_xen_host_is(const struct sv_vnode_driver *drv)
 {
 	const struct sv_xen *xen = drv->priv;

@@ -9,12 +9,7 @@
 
 #include "xen.h"
 
-enum { QUICK_MS = 20000, RECOVER_MS = 30000 };
-
-static int fail(const struct sv_vn *vn, int rc, struct sv_err *err)
-{
-	return rc ? sv_err_prefix(err, rc, "%s/%s", vn->vnet, vn->name) : 0;
-}
+enum { RECOVER_MS = 30000 };
 
 /* ---- away ---- */
 
@@ -79,21 +74,19 @@ int sv_xen_send(struct sv_vnode_driver *drv, const char *vnet, const char *name,
 	rc = sv_xen_check_movable(&spec, &record, err);
 	rc = rc ?: check_state(drv, &record, err);
 	rc = rc ?: ask_to_send(drv, &spec, &record, fd, pause_ms, err);
-	return fail(&vn, rc, err);
+	return sv_xen_fail(&vn, rc, err);
 }
 
 int sv_xen_stay(struct sv_vnode_driver *drv, const char *vnet, const char *name, struct sv_err *err)
 {
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	struct sv_vn vn;
-	cJSON *request;
 	int rc = sv_xen_open(&vn, drv, vnet, name, &record, NULL, err);
 
 	if (rc)
 		return rc;
-	request = cJSON_CreateObject();
-	cJSON_AddStringToObject(request, "uuid", record.uuid);
-	return fail(&vn, sv_xen_ask(drv, "recover", request, -1, RECOVER_MS, NULL, err), err);
+	return sv_xen_fail(&vn, sv_xen_ask_about(drv, "recover", record.uuid, RECOVER_MS, err),
+			   err);
 }
 
 /* ---- here ---- */
@@ -118,10 +111,12 @@ int sv_xen_expect(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 	if (rc)
 		return rc;
 	rc = sv_xen_check(&vn, drv, spec, err);
-	rc = rc ?: sv_xen_ask(drv, "room", coming(drv, spec, &record), -1, QUICK_MS, NULL, err);
+	rc = rc
+		     ?: sv_xen_ask(drv, "room", coming(drv, spec, &record), -1, SV_XEN_QUICK_MS,
+				   NULL, err);
 	if (rc)
 		sv_xen_tear_down(&vn, drv, NULL);
-	return fail(&vn, rc, err);
+	return sv_xen_fail(&vn, rc, err);
 }
 
 int sv_xen_receive(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec, int fd,
@@ -138,5 +133,5 @@ int sv_xen_receive(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec
 	rc = rc ?: sv_xen_save_spec(&vn, spec, err);
 	if (rc)
 		sv_xen_tear_down(&vn, drv, NULL);
-	return fail(&vn, rc, err);
+	return sv_xen_fail(&vn, rc, err);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "xen.h"
 
@@ -135,4 +136,17 @@ int sv_xen_open(struct sv_vn *vn, struct sv_vnode_driver *drv, const char *vnet,
 		return sv_err_set(err, -ENOENT, "%s/%s: there is no such VNode, or it has failed",
 				  vnet, name);
 	return 0;
+}
+
+uint64_t sv_xen_uptime_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec;
+}
+
+int sv_xen_fail(const struct sv_vn *vn, int rc, struct sv_err *err)
+{
+	return rc ? sv_err_prefix(err, rc, "%s/%s", vn->vnet, vn->name) : 0;
 }
