@@ -17,7 +17,7 @@
  */
 
 /* How long requests may take. */
-enum { SV_XEN_QUICK_MS = 20000, SV_XEN_DESTROY_MS = 60000 };
+enum { SV_XEN_QUICK_MS = 20000, SV_XEN_RECOVER_MS = 30000, SV_XEN_DESTROY_MS = 60000 };
 
 /* One driver. */
 struct sv_xen {

@@ -9,7 +9,7 @@
 
 #include "xen.h"
 
-enum { CLONE_MS = 60000, CLONE_MS_PER_MIB = 60, RECOVER_MS = 30000 };
+enum { CLONE_MS = 60000, CLONE_MS_PER_MIB = 60 };
 
 struct original {
 	struct sv_vn vn;
@@ -56,7 +56,7 @@ static int recover(struct sv_vnode_driver *drv, const struct original *o, int rc
 {
 	struct sv_err second = { 0 };
 
-	if (sv_xen_ask_about(drv, "recover", o->record.uuid, RECOVER_MS, &second) && err) {
+	if (sv_xen_ask_about(drv, "recover", o->record.uuid, SV_XEN_RECOVER_MS, &second) && err) {
 		struct sv_err first = *err;
 
 		return sv_err_set(err, rc, "%.200s; and %s/%s does not go on: %.200s", first.text,

@@ -9,8 +9,6 @@
 
 #include "xen.h"
 
-enum { RECOVER_MS = 30000 };
-
 /* ---- away ---- */
 
 int sv_xen_check_movable(const struct sv_vnode_spec *spec, const struct sv_xen_record *record,
@@ -85,7 +83,8 @@ int sv_xen_stay(struct sv_vnode_driver *drv, const char *vnet, const char *name,
 
 	if (rc)
 		return rc;
-	return sv_xen_fail(&vn, sv_xen_ask_about(drv, "recover", record.uuid, RECOVER_MS, err),
+	return sv_xen_fail(&vn,
+			   sv_xen_ask_about(drv, "recover", record.uuid, SV_XEN_RECOVER_MS, err),
 			   err);
 }
 
