@@ -4,7 +4,8 @@
  *
  *	paced sink DEV PIN		measure and drop what arrives; the histogram is pinned
  *	paced read PIN			its frames by CPU and [[delay_ns, frames], …], JSON
- *	paced send DEV OPTION …		--frames N, one every --interval NS (0: no pause)
+ *	paced send DEV OPTION …		--frames N, one every --interval NS (0: no pause); --taken: what
+ *					the hypervisor took of each CPU meanwhile, ns
  */
 #include <errno.h>
 #include <linux/if_link.h>
@@ -18,6 +19,7 @@
 #include "bench/bpf/delay.skel.h"
 #include "bench/bpf/gen.h"
 #include "bench/bpf/paced.skel.h"
+#include "bench/lib/stolen.h"
 #include "bench/lib/traffic.h"
 #include "loader/cleanup.h"
 
@@ -89,12 +91,14 @@ static int cmd_read(int argc, char **argv)
 struct send_options {
 	struct traffic traffic;
 	__u64 frames, interval_ns;
+	bool taken;
 };
 
 static const struct option options[] = {
 	TRAFFIC_OPTIONS,
 	{ "frames", required_argument, NULL, 'N' },
 	{ "interval", required_argument, NULL, 'i' },
+	{ "taken", no_argument, NULL, 'T' },
 	{},
 };
 
@@ -107,8 +111,41 @@ static int set_option(struct send_options *o, int opt, const char *arg)
 	case 'i':
 		o->interval_ns = strtoull(arg, NULL, 0);
 		return 0;
+	case 'T':
+		o->taken = true;
+		return 0;
 	}
 	return traffic_option(&o->traffic, opt, arg);
+}
+
+static int run(const struct send_options *o, int prog)
+{
+	__u64 took;
+	int rc = traffic_run(&o->traffic, prog, o->frames, &took);
+
+	return rc ? fail("run with live frames", rc) : 0;
+}
+
+/* Prints ,"taken_ns":[…] by CPU: of the time of the run and the little that the readings take. */
+static int run_watched(const struct send_options *o, int prog)
+{
+	_cleanup_(stolen_close) struct stolen stolen = {};
+	int cpus = libbpf_num_possible_cpus(), rc = stolen_open(&stolen);
+	__u64 before[cpus], after[cpus];
+
+	rc = rc ?: stolen_read(&stolen, before, cpus);
+	if (rc)
+		return fail("what the hypervisor took", rc);
+	if (run(o, prog))
+		return 1;
+	rc = stolen_read(&stolen, after, cpus);
+	if (rc)
+		return fail("what the hypervisor took", rc);
+	printf(",\"taken_ns\":[");
+	for (int cpu = 0; cpu < cpus; cpu++)
+		printf("%s%llu", cpu ? "," : "", after[cpu] - before[cpu]);
+	printf("]");
+	return 0;
 }
 
 static int cmd_send(int argc, char **argv)
@@ -116,8 +153,7 @@ static int cmd_send(int argc, char **argv)
 	_cleanup_(free_paced) struct sv_paced *skel = sv_paced__open();
 	struct send_options o = { .traffic = TRAFFIC_DEFAULT, .frames = 1 };
 	const struct paced_state *state;
-	__u64 took;
-	int opt, rc;
+	int opt, rc, prog;
 
 	if (!skel)
 		return fail("open the sender", -errno);
@@ -133,11 +169,14 @@ static int cmd_send(int argc, char **argv)
 	skel->rodata->pace.interval_ns = o.interval_ns;
 	skel->rodata->pace.stall_ns = STALL_NS;
 	rc = sv_paced__load(skel);
-	rc = rc ?: traffic_run(&o.traffic, bpf_program__fd(skel->progs.paced), o.frames, &took);
 	if (rc)
-		return fail("run with live frames", rc);
+		return fail("load the sender", rc);
+	prog = bpf_program__fd(skel->progs.paced);
 	state = &skel->bss->state;
-	printf("{\"sent\":%llu,\"seconds\":%.6f,\"stalls\":%llu,\"stalled_seconds\":%.6f}\n",
+	printf("{\"offered\":%llu", o.frames);
+	if (o.taken ? run_watched(&o, prog) : run(&o, prog))
+		return 1;
+	printf(",\"sent\":%llu,\"seconds\":%.6f,\"stalls\":%llu,\"stalled_seconds\":%.6f}\n",
 	       state->sent, (state->last_ns - state->first_ns) / 1e9, state->stalls,
 	       state->stalled_ns / 1e9);
 	return 0;

@@ -89,19 +89,19 @@ class Host(Svnet):
     def histogram(self):
         return json.loads(run(self.lab.paced, "read", self.counters["d1"]))
 
-    def send(self, path, frames, interval, batch, cpu=SENDER_CPU):
+    def send(self, path, frames, interval, batch, *more, cpu=SENDER_CPU):
         return json.loads(run(
             "nice", "-n", "-20", self.lab.paced, "send", self.source_dev, "--cpu", str(cpu), "--frames", str(frames),
             "--interval", str(interval), "--batch", str(batch), "--len", str(FRAME), "--src", SRC_MAC,
-            "--dst", IN_MAC if path == "vnode" else SINK_MAC, "--saddr", SRC_IP, "--daddr", SINK_IP,
+            "--dst", IN_MAC if path == "vnode" else SINK_MAC, "--saddr", SRC_IP, "--daddr", SINK_IP, *more,
             ns=self.source))
 
     def slice(self, path, frames, interval=0):
-        """Sends, and tells what became of it. interval 0: as fast as it can."""
-        self.send(path, 20, 1000, 20, HOST_CPU)  # who polls first, polls on
+        """Sends, and tells what became of it. interval 0: as fast as it can; else also what was taken of the CPUs."""
+        self.send(path, 20, 1000, 20, cpu=HOST_CPU)  # who polls first, polls on
         time.sleep(0.01)
         before = self.histogram()
-        out = self.send(path, frames, interval, 1 if interval else 64)
+        out = self.send(path, frames, interval, 1, "--taken") if interval else self.send(path, frames, 0, 64)
         time.sleep(0.05)
         after = self.histogram()
         delays = dict(map(tuple, after["delays"]))
@@ -110,7 +110,7 @@ class Host(Svnet):
         by_cpu = [b - a for a, b in zip(before["by_cpu"], after["by_cpu"])]
         if by_cpu[SENDER_CPU] > sum(by_cpu) / 1000:
             sys.exit(f"bench: the host worked on the sender's CPU: {by_cpu}")
-        return out | {"offered": frames, "received": sum(by_cpu), "delays": delays}
+        return out | {"received": sum(by_cpu), "delays": delays}
 
 
 # ---- the worst that monitors can do --------------------------------------------------------------

@@ -7,7 +7,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-#include "stolen.h"
+#include "stolen_row.h"
 
 struct rq {
 	__u64 prev_steal_time;

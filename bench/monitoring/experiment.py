@@ -7,7 +7,6 @@ hosts.py says what forwards, show.py judges and draws. See README.md.
 
 import argparse
 import dataclasses
-import json
 import math
 import os
 import re
@@ -24,7 +23,7 @@ import show  # noqa: E402
 from folder import Folder  # noqa: E402
 from report import describe_machine  # noqa: E402
 from testbed import PLANE_PINS, run  # noqa: E402
-from unharmed import FRAME, HOST_CPU, SENDER_CPU, Load, PacedLab, quantiles  # noqa: E402
+from unharmed import FRAME, HOST_CPU, SENDER_CPU, Load, PacedLab, quantiles, rate_of  # noqa: E402
 
 STATES = ("alone", "monitored", "overloaded")
 BUDGETED = ("budget", "budget-overloaded")
@@ -34,7 +33,7 @@ OVERHEAD = 0.55  # seconds that a bin takes beside its own
 FIRST = 300_000  # frames of a first bin, from which on it is known how many fill the time
 TRIES = 3
 SLICE = 0.2  # seconds of a slice at half load: most are over before a hypervisor takes the CPU
-TAKEN_AFTER = 0.01  # seconds, until what was taken of a CPU has been told
+RECENT = 9  # bins that say what a way forwards alone: the machine's own speed drifts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +77,9 @@ class Experiment:
         self.args, self.folder = args, folder
         self.ways = [way for way in WAYS if re.search(args.only, way.name)]
         self.frames = {}  # (way, state): how many fill a bin
+        self.begun = {}  # way: packets a second alone, before the first bin
         self.repeated = 0
         self.began_bins, self.began = folder.bins, time.monotonic()
-        self.stolen = os.path.abspath(f"{args.build}/bench/stolen")
         self.lab = PacedLab(os.path.abspath(args.build))
         try:
             self.load = Load(os.path.join(folder.path, "disk"))
@@ -113,12 +112,6 @@ class Experiment:
         return [way for group in rotate(groups, turn) for way in group]
 
     # ---- one bin ----------------------------------------------------------------------------------
-
-    def taken(self):
-        """By a hypervisor of the two CPUs since the machine was started, in µs."""
-        time.sleep(TAKEN_AFTER)
-        ns = json.loads(run(self.stolen))
-        return (ns[str(HOST_CPU)] + ns[str(SENDER_CPU)]) / 1000
 
     def slice(self, way, state, frames, interval=0):
         """state as hosts.py knows it. A bin that others' work spoilt is measured again."""
@@ -154,22 +147,19 @@ class Experiment:
     # ---- all of them ------------------------------------------------------------------------------
 
     def calibrate(self):
-        """How many frames fill a bin, what the budgets are, and half loads; nothing of it is kept but these."""
-        alone = {}
+        """How many frames fill a bin, and about what a way forwards; nothing of it is kept."""
         for way in self.ways:
             with self.host[way.name].polled():
                 outs = [self.bin(way, "alone", 0.4) for _ in range(5)]
-            alone[way.name] = statistics.median(out["received"] / out["seconds"] for out in outs[1:])
+            self.begun[way.name] = statistics.median(map(rate_of, outs[1:]))
             frames = math.ceil(self.args.seconds * outs[-1]["sent"] / outs[-1]["seconds"])
             self.frames |= {(way.name, state): frames for state in way.states}
         self.lab.stop_planes()
-        machine = self.folder.machine
-        machine.setdefault("budget_packets_per_second", {
-            way.name: math.ceil(BUDGET * alone[way.name]) for way in self.ways if "budget" in way.states})
-        machine.setdefault("half_load_packets_per_second", {
-            way.name: round(alone[way.name] / 2) for way in self.ways if way.half})
-        for way in self.ways:
-            self.host[way.name].budget[way.name] = machine["budget_packets_per_second"].get(way.name)
+
+    def alone(self, way):
+        """Packets a second that the way forwarded of late."""
+        recent = self.folder.rates_of(way.name, "alone")[-RECENT:]
+        return statistics.median(recent or [self.begun[way.name]])
 
     def measure(self):
         """The rounds that are missing; rounds of delays are spread over those of the rates."""
@@ -194,6 +184,7 @@ class Experiment:
             self.leave(way, following)
 
     def measure_rates(self, way, turn):
+        self.host[way.name].budget[way.name] = math.ceil(BUDGET * self.alone(way))
         for state in rotate(way.states, turn):
             out = self.bin(way, state, self.args.seconds)
             self.folder.rates.append({
@@ -201,20 +192,20 @@ class Experiment:
                 "forwarded": out["received"], "copied": out["copied"], "softirq_seconds": out["softirq"]})
 
     def measure_delays(self, way, turn):
+        rate = round(self.alone(way) / 2)
         for state in rotate(QUIET, turn):
             for number in range(max(1, round(self.args.seconds / SLICE))):
-                self.measure_delay(way, state, turn, number + 1)
+                self.measure_delay(way, state, rate, turn, number + 1)
 
-    def measure_delay(self, way, state, turn, number):
-        rate = self.folder.machine["half_load_packets_per_second"][way.name]
-        taken = self.taken()
+    def measure_delay(self, way, state, rate, turn, number):
         out = self.slice(way, "half" if state == "monitored" else "alone", math.ceil(rate * SLICE), round(1e9 / rate))
-        taken = self.taken() - taken
+        taken = out["taken_ns"][HOST_CPU] + out["taken_ns"][SENDER_CPU]
         self.folder.add_delays(way.name, state, out["delays"])
         median, p99, p999 = (round(us, 2) for us in quantiles(out["delays"]))
         self.folder.slices.append({
-            "round": turn, "slice": number, "way": way.name, "state": state, "sent": out["sent"],
-            "received": out["received"], "copied": out["copied"], "stalls": out["stalls"], "taken_us": round(taken),
+            "round": turn, "slice": number, "way": way.name, "state": state, "packets_per_second": rate,
+            "sent": out["sent"], "received": out["received"], "copied": out["copied"], "stalls": out["stalls"],
+            "taken_us": round(taken / 1000),
             "median_us": median, "p99_us": p99, "p999_us": p999})
 
     def progress(self, done):

@@ -39,6 +39,10 @@ class Folder:
     def rounds(self):
         return max((r["round"] for r in self.slices), default=0)
 
+    def rates_of(self, way, state):
+        """Packets a second in every bin, in their order."""
+        return [r["forwarded"] / r["seconds"] for r in self.rates if (r["way"], r["state"]) == (way, state)]
+
     def add_delays(self, way, state, delays):
         """Adds {ns: frames} in steps of 1/STEPS octave."""
         steps = self.delays.setdefault((way, state), {})

@@ -21,6 +21,8 @@
 #define SV_BUSY_COPY_NS 600
 #define SV_BUSY_RECORD_NS 100
 
+_Static_assert(SV_CPU_BUSY_NS / 100 >= SV_BUSY_SAVED_NS, "a share of 1 % is never paid");
+
 static inline int sv_busy_is_full(int work, int budget)
 {
 	return work >= budget && budget >= SV_BUSY_POLL_MIN;
@@ -64,7 +66,7 @@ static inline void sv_busy_pay(struct sv_cpu *cpu, __u64 now_ns, __u64 tick, __u
 		cpu->until_ns = 0;
 		return;
 	}
-	/* Beyond a second all that can be saved is saved; and no product overflows. */
+	/* Of so long one percent is all that can be saved; and no product overflows. */
 	due = (since < SV_CPU_BUSY_NS ? since : SV_CPU_BUSY_NS) * share / 100;
 	cpu->paid_tick = tick;
 	if (due < SV_BUSY_SAVED_NS)

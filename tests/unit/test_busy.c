@@ -11,7 +11,7 @@
 #include "bpf/lib/busy.h"
 #include "bpf/lib/clock.h"
 
-#define SECOND SV_CPU_BUSY_NS
+#define LONG SV_CPU_BUSY_NS
 
 static void full_polls_in_a_row(void **state)
 {
@@ -31,25 +31,25 @@ static void full_polls_in_a_row(void **state)
 	assert_int_equal(cpu.full, 2);
 }
 
-static void busy_for_a_second(void **state)
+static void busy_for_a_while(void **state)
 {
 	struct sv_cpu cpu = { .credit_ns = 77, .full = 2 };
 
 	(void)state;
 	sv_busy_begin(&cpu, 1000, 1);
-	assert_int_equal(cpu.until_ns, 1000 + SECOND);
+	assert_int_equal(cpu.until_ns, 1000 + LONG);
 	assert_int_equal(cpu.credit_ns, 0);
 	assert_int_equal(cpu.full, 0);
 	sv_busy_begin(&cpu, 2000, 1); /* still busy: longer, and not another time */
-	assert_int_equal(cpu.until_ns, 2000 + SECOND);
+	assert_int_equal(cpu.until_ns, 2000 + LONG);
 	assert_int_equal(cpu.times, 1);
-	sv_busy_pay(&cpu, 2000 + SECOND - 1, 9, 5);
-	assert_int_equal(cpu.until_ns, 2000 + SECOND);
-	sv_busy_pay(&cpu, 2000 + SECOND, 10, 5);
+	sv_busy_pay(&cpu, 2000 + LONG - 1, 9, 5);
+	assert_int_equal(cpu.until_ns, 2000 + LONG);
+	sv_busy_pay(&cpu, 2000 + LONG, 10, 5);
 	assert_int_equal(cpu.until_ns, 0);
-	sv_busy_begin(&cpu, 3 * SECOND, 11);
+	sv_busy_begin(&cpu, 3 * LONG, 11);
 	assert_int_equal(cpu.times, 2);
-	sv_busy_pay(&cpu, 3 * SECOND + 1, 11, SV_SHARE_ALL); /* told meanwhile not to */
+	sv_busy_pay(&cpu, 3 * LONG + 1, 11, SV_SHARE_ALL); /* told meanwhile not to */
 	assert_int_equal(cpu.until_ns, 0);
 }
 
@@ -73,9 +73,9 @@ static void share_of_the_time(void **state)
 	sv_busy_pay(&cpu, 1000 + 40 * SV_BUSY_SAVED_NS, 3, 5);
 	assert_int_equal(cpu.credit_ns,
 			 2 * SV_BUSY_SAVED_NS - 40 * SV_BUSY_COPY_NS - SV_BUSY_RECORD_NS);
-	sv_busy_pay(&cpu, 900000000, 3, 5);
+	sv_busy_pay(&cpu, LONG - 1000, 3, 5);
 	assert_int_equal(cpu.credit_ns, SV_BUSY_SAVED_NS);
-	sv_busy_pay(&cpu, 900000000, 3, 0);
+	sv_busy_pay(&cpu, LONG - 1000, 3, 0);
 	assert_int_equal(cpu.credit_ns, SV_BUSY_SAVED_NS);
 }
 
@@ -85,7 +85,7 @@ static void no_share_no_credit(void **state)
 
 	(void)state;
 	sv_busy_begin(&cpu, 1000, 1);
-	sv_busy_pay(&cpu, 900000000, 2, 0);
+	sv_busy_pay(&cpu, LONG - 1000, 2, 0);
 	assert_int_equal(cpu.credit_ns, 0);
 }
 
@@ -140,7 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_polls_in_a_row),
-		cmocka_unit_test(busy_for_a_second),
+		cmocka_unit_test(busy_for_a_while),
 		cmocka_unit_test(share_of_the_time),
 		cmocka_unit_test(no_share_no_credit),
 		cmocka_unit_test(frames_of_a_poll_share),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#ifndef SV_BENCH_STOLEN_H
-#define SV_BENCH_STOLEN_H
+#ifndef SV_BENCH_STOLEN_ROW_H
+#define SV_BENCH_STOLEN_ROW_H
 
 #include <linux/types.h>
 
