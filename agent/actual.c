@@ -82,14 +82,14 @@ static bool port_is_wanted(const struct reading *r, __u32 name)
 	return false;
 }
 
-/* The pins of a device that is gone are to be detached; unless another one has its number and a
- * name that is wanted: that one is to be attached. */
+/* The pins of a device that is gone, or what is half attached, is to be detached; unless a device
+ * of that number has a name that is wanted: then it is to be attached. */
 static int add_attached(struct reading *r, const struct sv_port_info *info)
 {
 	struct sv_host_port port = { .role = info->role, .xdp = info->xdp != SV_XDP_NONE };
 
 	port.name = name_of(r, info->ifindex);
-	port.attached = info->ifname[0] || !port_is_wanted(r, port.name);
+	port.attached = (info->ifname[0] && info->whole) || !port_is_wanted(r, port.name);
 	return port.name ? add_port(r, &port) : -ENOMEM;
 }
 

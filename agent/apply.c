@@ -208,6 +208,21 @@ static const struct sv_net_port *net_port(const struct step *s, const char *devi
 	return NULL;
 }
 
+/* In a bridge its frames leave whenever our programs are not on it. */
+static int refuse_bridged(struct step *s, const char *device, const struct sv_link_info *info)
+{
+	char master[16] = "";
+
+	if (!info->master)
+		return 0;
+	sv_link_name(info->master, master);
+	return sv_err_set(
+		s->err, -EBUSY,
+		"%s is a port of %s, where its frames would leave past the gate: ip link set "
+		"%s nomaster",
+		device, master, device);
+}
+
 /* A VNode's ports are its driver's; trunks and edges are ours. */
 static int port_prepare(struct step *s, const struct sv_host_port *port)
 {
@@ -216,9 +231,11 @@ static int port_prepare(struct step *s, const struct sv_host_port *port)
 	struct sv_link_info info;
 	int rc;
 
-	if (port->role == SV_ROLE_VNODE || port->role == SV_ROLE_EXPORT)
+	if (port->role == SV_ROLE_EXPORT)
 		return 0;
 	rc = sv_link_get(s->agent->link, device, &info, s->err);
+	if (!rc && port->role == SV_ROLE_VNODE)
+		return refuse_bridged(s, device, &info);
 	if (!rc && declared && declared->mtu && declared->mtu != info.mtu)
 		rc = sv_link_set_mtu(s->agent->link, device, declared->mtu, s->err);
 	if (rc)

@@ -88,12 +88,21 @@ int sv_flip_words_make(struct sv_flip_words *out, const cJSON *record, const cJS
 	return rc;
 }
 
+static bool asks_next(__u64 word)
+{
+	return sv_gate_before(word) == SV_GATE_NEXT || sv_gate_after(word) == SV_GATE_NEXT;
+}
+
 __u64 sv_flip_between(const __u64 word[2], __u64 now_us)
 {
 	__u8 live = sv_gate_role(word, now_us);
 
-	if (sv_gate_before(word[0]) != SV_GATE_NEXT && sv_gate_after(word[0]) != SV_GATE_NEXT)
+	if (!asks_next(word[0]))
 		return word[0];
+	/* The second word alone: what it takes back, it takes back all the same. */
+	if (now_us >= sv_gate_at(word[0]) && sv_gate_after(word[0]) == SV_GATE_NEXT &&
+	    !asks_next(word[1]))
+		return word[1];
 	return sv_gate_word(0, live, live);
 }
 

@@ -195,6 +195,38 @@ static bool slot_has_owner(const struct agent *agent, __u16 slot)
 	return false;
 }
 
+static bool is_member(const struct agent *agent, const struct sv_host_group *group, __u8 role)
+{
+	const cJSON *of;
+
+	cJSON_ArrayForEach (of, roles_of(agent, group->name))
+		if (of->valuedouble == role)
+			return true;
+	return role == SV_GATE_HOLD || role > SV_GATE_ROLE_MAX;
+}
+
+/*
+ * From now on, can the gate say a role that nobody has? The document was put back to a time before
+ * that member, and who gets the role next would be heard without an order.
+ */
+static bool says_a_stranger(const struct agent *agent, const struct sv_host_group *group,
+			    const __u64 word[2])
+{
+	__u64 now_us = sv_gate_now_us();
+
+	for (int i = 0; i < 2; i++) {
+		bool timed = now_us < sv_gate_at(word[i]);
+
+		if ((timed && !is_member(agent, group, sv_gate_before(word[i]))) ||
+		    !is_member(agent, group, sv_gate_after(word[i])))
+			return true;
+		if (sv_gate_after(word[0]) != SV_GATE_NEXT &&
+		    (!timed || sv_gate_before(word[0]) != SV_GATE_NEXT))
+			break;
+	}
+	return false;
+}
+
 bool sv_gate_is_fresh(struct agent *agent, const struct sv_host_group *group)
 {
 	const cJSON *gate = sv_obj_get(sv_obj_get(agent->state, "gates"), group->name);
@@ -202,12 +234,15 @@ bool sv_gate_is_fresh(struct agent *agent, const struct sv_host_group *group)
 
 	if (!group->edge)
 		return false;
+	if (sv_gate_get(agent->plane, group->slot, word, NULL) ||
+	    says_a_stranger(agent, group, word))
+		return true;
 	if (gate && gate->valuedouble == group->slot)
 		return false;
 	if (slot_has_owner(agent, group->slot))
 		return true;
 	/* Opened by a daemon that died before it could write that down. */
-	if (!sv_gate_get(agent->plane, group->slot, word, NULL) && word[0]) {
+	if (word[0]) {
 		set_opened(agent, group);
 		return false;
 	}
@@ -216,12 +251,18 @@ bool sv_gate_is_fresh(struct agent *agent, const struct sv_host_group *group)
 
 int sv_gate_clear(struct agent *agent, const struct sv_host_group *gone, struct sv_err *err)
 {
+	cJSON *gates = sv_obj_sub(agent->state, "gates");
+	cJSON *owner = cJSON_DetachItemFromObjectCaseSensitive(gates, gone->name);
 	int rc = 0;
 
-	cJSON_DeleteItemFromObjectCaseSensitive(sv_obj_sub(agent->state, "gates"), gone->name);
 	/* Its slot may have been given to another group already. */
 	for (int i = 0; !rc && i < 2 && !slot_has_owner(agent, gone->slot); i++)
 		rc = sv_gate_set(agent->plane, gone->slot, i, 0, err);
+	if (rc && owner) {
+		cJSON_AddItemToObject(gates, gone->name, owner);
+		return rc;
+	}
+	cJSON_Delete(owner);
 	return rc ? rc : sv_state_save(agent);
 }
 

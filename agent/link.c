@@ -88,7 +88,8 @@ int sv_link_get(struct sv_link *link, const char *name, struct sv_link_info *inf
 	*info = (struct sv_link_info){ .ifindex = rtnl_link_get_ifindex(found),
 				       .mtu = rtnl_link_get_mtu(found),
 				       .up = flags & IFF_UP,
-				       .carrier = flags & IFF_LOWER_UP };
+				       .carrier = flags & IFF_LOWER_UP,
+				       .master = rtnl_link_get_master(found) };
 	return 0;
 }
 

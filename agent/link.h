@@ -18,6 +18,7 @@ struct sv_link_info {
 	__u32 mtu;
 	bool up;
 	bool carrier; /* IFF_LOWER_UP: for a veth, that the other end is up */
+	__u32 master; /* the bridge, bond … that it is a port of; 0: none */
 };
 
 int sv_link_open(struct sv_link **out, struct sv_err *err);

@@ -78,6 +78,9 @@ static int parse_times(struct sv_change *change, struct sv_when *at, __u64 *unti
 		rc = sv_when_parse_duration(confirm, &us, &change->err);
 	if (!rc && us)
 		*until_us = (at->boot_us ?: now) + us;
+	if (!rc && (at->boot_us > SV_GATE_AT_MAX || *until_us > SV_GATE_AT_MAX))
+		rc = sv_err_set(&change->err, -EINVAL,
+				"--at, --confirm: more than eight years from now");
 	return rc;
 }
 

@@ -9,23 +9,20 @@
 #include "loader/cleanup.h"
 #include "log.h"
 
-/* A plane of another schema cannot be asked for its ports; its VNodes' devices go with them. */
-static void ports_down(struct agent *agent)
+/* Also those of a plane of another schema, and of VNodes that others run. */
+static int ports_down(struct agent *agent, struct sv_err *err)
 {
-	struct sv_port_info *info = NULL;
-	struct sv_plane *plane = NULL;
-	struct sv_err err;
+	_cleanup_free_ struct sv_port_info *info = NULL;
 	size_t n = 0;
+	int rc = sv_port_list_pinned(agent->pin_dir, &info, &n, err);
 
-	if (sv_plane_open_maps(&plane, agent->pin_dir, &err))
-		return;
-	if (!sv_port_list(plane, &info, &n, &err))
-		for (size_t i = 0; i < n; i++)
-			if (info[i].role == SV_ROLE_VNODE && info[i].ifname[0])
-				sv_link_set_up(agent->link, info[i].ifindex, info[i].ifname, false,
-					       NULL);
-	free(info);
-	sv_plane_close(plane);
+	for (size_t i = 0; i < n && !rc; i++) {
+		if (info[i].role != SV_ROLE_VNODE || !info[i].ifname[0])
+			continue;
+		rc = sv_link_set_up(agent->link, info[i].ifindex, info[i].ifname, false, err);
+		rc = rc == -ENODEV ? 0 : rc;
+	}
+	return rc;
 }
 
 static int destroy_vnodes(struct sv_vnode_driver *drv, struct sv_err *err)
@@ -90,9 +87,10 @@ static void report_purged(struct agent *agent)
 /* VNodes go before the programs that keep shadows silent do. */
 int sv_purge(struct agent *agent, struct sv_err *err)
 {
-	int rc = 0, failed;
+	int rc = ports_down(agent, err), failed;
 
-	ports_down(agent);
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < agent->n_driver; i++) {
 		failed = destroy_vnodes(&agent->driver[i], err);
 		rc = rc ? rc : failed;

@@ -15,14 +15,20 @@ static void state_path(const struct agent *agent, char path[128], const char *su
 void sv_state_open(struct agent *agent)
 {
 	_cleanup_fclose_ FILE *file = NULL;
-	char path[128], text[65536];
-	size_t n;
+	_cleanup_free_ char *text = NULL;
+	char path[128];
+	size_t size = 0;
 
 	state_path(agent, path, "");
 	file = fopen(path, "re");
-	n = file ? fread(text, 1, sizeof(text), file) : 0;
-	agent->state = cJSON_ParseWithLength(text, n);
+	if (file && getdelim(&text, &size, 0, file) > 0)
+		agent->state = cJSON_Parse(text);
 	if (!cJSON_IsObject(agent->state)) {
+		if (file)
+			sv_log_error(
+				"%s: not as it was written: gates' owners and VNodes that were "
+				"stopped by hand are forgotten",
+				path);
 		cJSON_Delete(agent->state);
 		agent->state = cJSON_CreateObject();
 	}

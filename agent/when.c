@@ -28,13 +28,15 @@ int sv_when_parse_duration(const char *text, __u64 *us, struct sv_err *err)
 	return sv_err_set(err, -EINVAL, "\"%.64s\" is no duration: write 500ms, 2s, 1m", text);
 }
 
+#define EPOCH_MAX 100000000000ULL /* s: the year 5138 */
+
 static int parse_epoch(const char *text, __u64 *wall_us)
 {
 	char *end;
 	unsigned long long s = strtoull(text, &end, 10);
 	double fraction = 0;
 
-	if (end == text)
+	if (*text < '0' || *text > '9' || s > EPOCH_MAX)
 		return -EINVAL;
 	if (*end == '.')
 		fraction = strtod(end, &end);
@@ -62,6 +64,7 @@ static int parse_rfc3339(const char *text, __u64 *wall_us)
 {
 	struct tm tm = { 0 };
 	double fraction = 0;
+	time_t s;
 	long east;
 	char *rest = strptime(text, "%Y-%m-%d", &tm);
 
@@ -74,7 +77,10 @@ static int parse_rfc3339(const char *text, __u64 *wall_us)
 		fraction = strtod(rest, &rest);
 	if (parse_zone(rest, &east))
 		return -EINVAL;
-	*wall_us = (timegm(&tm) - east) * 1000000ULL + (__u64)(fraction * 1e6 + 0.5);
+	s = timegm(&tm) - east;
+	if (s < 0)
+		return -EINVAL;
+	*wall_us = s * 1000000ULL + (__u64)(fraction * 1e6 + 0.5);
 	return 0;
 }
 

@@ -8,7 +8,7 @@ $(B)/bench/bpf/%.bpf.o: bench/bpf/%.bpf.c
 $(B)/bench/bpf/%.skel.h: $(B)/bench/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name sv_$* > $@.tmp && mv $@.tmp $@
-$(B)/bench/gen.o $(B)/bench/paced.o $(B)/bench/lib/stolen.o: | $(BENCH_SKEL)
+$(B)/bench/gen.o $(B)/bench/paced.o: | $(BENCH_SKEL)
 $(BENCH): $(patsubst %.c,$(B)/%.o,$(wildcard bench/lib/*.c))
 
 .PHONY: bench bench-forwarding bench-unharmed

@@ -4,13 +4,14 @@
  *
  *	paced sink DEV PIN		measure and drop what arrives; the histogram is pinned
  *	paced read PIN			its frames by CPU and [[delay_ns, frames], …], JSON
- *	paced send DEV OPTION …		--frames N, one every --interval NS (0: no pause); --taken: what
- *					the hypervisor took of each CPU meanwhile, ns
+ *	paced send DEV OPTION …		--frames N, one every --interval NS (0: no pause); --away:
+ *how long each CPU was away at a time, the longest, ns
  */
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -19,11 +20,12 @@
 #include "bench/bpf/delay.skel.h"
 #include "bench/bpf/gen.h"
 #include "bench/bpf/paced.skel.h"
-#include "bench/lib/stolen.h"
+#include "bench/lib/away.h"
 #include "bench/lib/traffic.h"
 #include "loader/cleanup.h"
 
 #define STALL_NS 20000
+#define ARRIVED_US 5000
 
 static int fail(const char *what, int rc)
 {
@@ -91,14 +93,14 @@ static int cmd_read(int argc, char **argv)
 struct send_options {
 	struct traffic traffic;
 	__u64 frames, interval_ns;
-	bool taken;
+	bool away;
 };
 
 static const struct option options[] = {
 	TRAFFIC_OPTIONS,
 	{ "frames", required_argument, NULL, 'N' },
 	{ "interval", required_argument, NULL, 'i' },
-	{ "taken", no_argument, NULL, 'T' },
+	{ "away", no_argument, NULL, 'a' },
 	{},
 };
 
@@ -111,8 +113,8 @@ static int set_option(struct send_options *o, int opt, const char *arg)
 	case 'i':
 		o->interval_ns = strtoull(arg, NULL, 0);
 		return 0;
-	case 'T':
-		o->taken = true;
+	case 'a':
+		o->away = true;
 		return 0;
 	}
 	return traffic_option(&o->traffic, opt, arg);
@@ -126,24 +128,24 @@ static int run(const struct send_options *o, int prog)
 	return rc ? fail("run with live frames", rc) : 0;
 }
 
-/* Prints ,"taken_ns":[…] by CPU: of the time of the run and the little that the readings take. */
-static int run_watched(const struct send_options *o, int prog)
+/* Prints ,"away_ns":[…] by CPU, until the last frames have arrived. */
+static int run_watched(const struct send_options *o, const struct sv_paced *skel, int prog)
 {
-	_cleanup_(stolen_close) struct stolen stolen = {};
-	int cpus = libbpf_num_possible_cpus(), rc = stolen_open(&stolen);
-	__u64 before[cpus], after[cpus];
+	_cleanup_(away_close) struct away_watch away;
+	int rc = away_open(&away, skel->progs.away);
+	__u64 ns[AWAY_CPUS];
 
-	rc = rc ?: stolen_read(&stolen, before, cpus);
 	if (rc)
-		return fail("what the hypervisor took", rc);
+		return fail("watch the CPUs", rc);
 	if (run(o, prog))
 		return 1;
-	rc = stolen_read(&stolen, after, cpus);
+	usleep(ARRIVED_US);
+	rc = away_read(&away, bpf_map__fd(skel->maps.aways), ns);
 	if (rc)
-		return fail("what the hypervisor took", rc);
-	printf(",\"taken_ns\":[");
-	for (int cpu = 0; cpu < cpus; cpu++)
-		printf("%s%llu", cpu ? "," : "", after[cpu] - before[cpu]);
+		return fail("watch the CPUs", rc);
+	printf(",\"away_ns\":[");
+	for (int i = 0; i < away.cpus; i++)
+		printf("%s%llu", i ? "," : "", ns[i]);
 	printf("]");
 	return 0;
 }
@@ -174,7 +176,7 @@ static int cmd_send(int argc, char **argv)
 	prog = bpf_program__fd(skel->progs.paced);
 	state = &skel->bss->state;
 	printf("{\"offered\":%llu", o.frames);
-	if (o.taken ? run_watched(&o, prog) : run(&o, prog))
+	if (o.away ? run_watched(&o, skel, prog) : run(&o, prog))
 		return 1;
 	printf(",\"sent\":%llu,\"seconds\":%.6f,\"stalls\":%llu,\"stalled_seconds\":%.6f}\n",
 	       state->sent, (state->last_ns - state->first_ns) / 1e9, state->stalls,

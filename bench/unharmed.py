@@ -97,11 +97,11 @@ class Host(Svnet):
             ns=self.source))
 
     def slice(self, path, frames, interval=0):
-        """Sends, and tells what became of it. interval 0: as fast as it can; else also what was taken of the CPUs."""
+        """Sends, and tells what became of it. interval 0: as fast as it can; else also how long the CPUs were away."""
         self.send(path, 20, 1000, 20, cpu=HOST_CPU)  # who polls first, polls on
         time.sleep(0.01)
         before = self.histogram()
-        out = self.send(path, frames, interval, 1, "--taken") if interval else self.send(path, frames, 0, 64)
+        out = self.send(path, frames, interval, 1, "--away") if interval else self.send(path, frames, 0, 64)
         time.sleep(0.05)
         after = self.histogram()
         delays = dict(map(tuple, after["delays"]))

@@ -33,7 +33,7 @@ static __always_inline void sv_poll_look(struct sv_cpu *cpu, struct napi_struct 
 	if (dev < 0)
 		return;
 	sv_busy_poll(cpu, dev, full);
-	if (cpu->full >= SV_CPU_FULL && sv_shed_share() < SV_SHARE_ALL)
+	if (sv_busy_is_behind(cpu) && sv_shed_share() < SV_SHARE_ALL)
 		sv_busy_begin(cpu, bpf_ktime_get_ns(), bpf_jiffies64());
 }
 
@@ -48,7 +48,7 @@ int sv_poll_done(__u64 *ctx)
 	if (!cpu)
 		return 0;
 	cpu->polls += cpu->polls == ~0u ? 2 : 1;
-	if (full || cpu->full)
+	if (full || cpu->full || cpu->full_backlog)
 		sv_poll_look(cpu, napi, full);
 	if (cpu->until_ns)
 		sv_shed_pay(cpu);

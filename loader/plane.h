@@ -64,6 +64,9 @@ struct sv_port_info {
 	enum sv_port_role role;
 	enum sv_xdp_how xdp;
 	enum sv_tc_how tc;
+	/* All that sv_port_attach() makes, but for XDP; less where that, or a hand, was stopped
+	 * half-way. */
+	bool whole;
 };
 
 /*
@@ -79,6 +82,8 @@ int sv_port_detach(struct sv_plane *plane, __u32 ifindex, struct sv_err *err);
 bool sv_port_is_attached(struct sv_plane *plane, __u32 ifindex);
 /* *out is the caller's to free(). Read from the pins and the kernel. */
 int sv_port_list(struct sv_plane *plane, struct sv_port_info **out, size_t *n, struct sv_err *err);
+/* Of a plane of any schema, by its pins alone: what needs its maps (`whole`) is left out. */
+int sv_port_list_pinned(const char *pin, struct sv_port_info **out, size_t *n, struct sv_err *err);
 
 /* ---- attachments with their fan-outs -------------------------------------------------------- */
 

@@ -162,13 +162,13 @@ bool sv_port_is_attached(struct sv_plane *plane, __u32 ifindex)
 
 /* ---- all ports ----------------------------------------------------------------------------- */
 
-int sv_port_list(struct sv_plane *plane, struct sv_port_info **out, size_t *n, struct sv_err *err)
+int sv_port_list_pinned(const char *pin, struct sv_port_info **out, size_t *n, struct sv_err *err)
 {
 	_cleanup_free_ struct sv_record *recs = NULL;
 	struct sv_port_info *info;
 	struct sv_netdev dev;
 	size_t count;
-	int rc = sv_record_list(plane->pin, &recs, &count, err);
+	int rc = sv_record_list(pin, &recs, &count, err);
 
 	if (rc)
 		return rc;
@@ -187,6 +187,19 @@ int sv_port_list(struct sv_plane *plane, struct sv_port_info **out, size_t *n, s
 	*out = info;
 	*n = count;
 	return 0;
+}
+
+int sv_port_list(struct sv_plane *plane, struct sv_port_info **out, size_t *n, struct sv_err *err)
+{
+	int rc = sv_port_list_pinned(plane->pin, out, n, err);
+
+	for (size_t i = 0; !rc && i < *n; i++) {
+		struct sv_port_info *info = &(*out)[i];
+
+		info->whole = info->tc != SV_TC_NONE && (info->role == SV_ROLE_EXPORT ||
+							 sv_port_is_attached(plane, info->ifindex));
+	}
+	return rc;
 }
 
 /* The loaded programs in place of the running ones. Ports whose device is gone wait for the agent.

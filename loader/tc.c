@@ -18,7 +18,9 @@ enum sv_tc_how sv_tc_how(const struct sv_record *rec)
 {
 	if (sv_record_has(rec, "tc"))
 		return SV_TC_TCX;
-	return sv_record_has(rec, "clsact") ? SV_TC_CLSACT : SV_TC_NONE;
+	/* The marker is there before the filter, and stays when somebody deletes that. */
+	return sv_record_has(rec, "clsact") && sv_tc_has_filter(rec->ifindex) ? SV_TC_CLSACT
+									      : SV_TC_NONE;
 }
 
 /* ---- tcx ----------------------------------------------------------------------------------- */

@@ -8,7 +8,9 @@ export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.."
 export B=${B:-build}
 passed=0 failed=0 skipped=0
-log=$(mktemp) machine_log=$(mktemp)
+scratch=$(mktemp -d)
+log=$scratch/log machine_log=$scratch/machine
+touch "$log" "$machine_log"
 machine= # the kernel suite, where it was begun ahead
 image= # dom0's, where it is made ahead
 
@@ -17,7 +19,7 @@ clean_up() {
 	running=$(jobs -pr)
 	# shellcheck disable=SC2086
 	[ -z "$running" ] || { kill $running; wait $running; } 2>/dev/null
-	rm -f "$log" "$machine_log"
+	rm -rf "$scratch"
 }
 trap clean_up EXIT
 trap 'exit 143' TERM INT HUP
@@ -63,8 +65,8 @@ show() {
 
 # run_quiet PROGRAM …: as many at a time as there are CPUs; what they say comes in their order.
 run_quiet() {
-	local folder program name status
-	folder=$(mktemp -d)
+	local folder=$scratch/said program name status
+	mkdir "$folder"
 	printf '%s\n' "$@" | xargs -P"$(nproc)" -I{} bash -c '
 		program=("$1") said=$2/$(basename "$1" .py)
 		[ "${1%.py}" = "$1" ] || program=(/usr/bin/python3 "$1")

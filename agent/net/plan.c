@@ -161,7 +161,8 @@ static void gates_open(struct planner *p)
 		const struct sv_host_group *group = &p->want->group[i];
 		const struct sv_host_group *now = find_group(p->have, group->slot);
 
-		if (group->edge && group->role && (!now || now->fresh))
+		/* Also to nobody, after a hold: orders are for gates that were opened. */
+		if (group->edge && (!now || now->fresh))
 			op_index(p,
 				 op_new(p, SV_OP_GATE_OPEN, "%s to role %u", group->name,
 					group->role),

@@ -28,10 +28,18 @@ static inline int sv_busy_is_full(int work, int budget)
 	return work >= budget && budget >= SV_BUSY_POLL_MIN;
 }
 
-/* A poll of one of our devices has ended; the one that breaks a row is the same device's. */
+static inline int sv_busy_is_behind(const struct sv_cpu *cpu)
+{
+	return cpu->full >= SV_CPU_FULL || cpu->full_backlog >= SV_CPU_FULL_BACKLOG;
+}
+
+/* A poll of one of our devices has ended, dev 0: of the backlog; the one that breaks a row is the
+ * same device's. */
 static inline void sv_busy_poll(struct sv_cpu *cpu, __u32 dev, int full)
 {
-	if (full) {
+	if (!dev) {
+		cpu->full_backlog = full ? cpu->full_backlog + 1 : 0;
+	} else if (full) {
 		cpu->full++;
 		cpu->full_dev = dev;
 	} else if (cpu->full_dev == dev) {
@@ -49,7 +57,7 @@ static inline void sv_busy_begin(struct sv_cpu *cpu, __u64 now_ns, __u64 tick)
 		cpu->paid_tick = tick;
 	}
 	cpu->until_ns = now_ns + SV_CPU_BUSY_NS;
-	cpu->full = 0;
+	cpu->full = cpu->full_backlog = 0;
 }
 
 /*

@@ -52,7 +52,10 @@ static __always_inline __u8 sv_pass_meta(const struct sv_pass *p)
 	return kept | (p->way.open ? SV_META_OPEN : 0);
 }
 
-/* Learns from the frame and chooses its way; p->way.member is SV_SWITCH_HAIRPIN for a hairpin. */
+/*
+ * Learns from the frame and chooses its way; p->way.member is SV_SWITCH_HAIRPIN for a hairpin. Who
+ * is not heard at an edge teaches nothing there: the table is production's.
+ */
 static __always_inline void sv_pass_choose(struct sv_pass *p, const void *data, const void *end)
 {
 	struct sv_attach *a = p->a;
@@ -60,8 +63,10 @@ static __always_inline void sv_pass_choose(struct sv_pass *p, const void *data, 
 	__u32 member = 0;
 	__u8 live = SV_GATE_HOLD;
 
+	if (a->flags & (SV_ATTACH_GATED | SV_ATTACH_LIVE))
+		live = sv_live_role(a->group);
 	if (a->flags & SV_ATTACH_FDB && (const void *)(eth + 1) <= end) {
-		if (sv_switch_learn(a, eth))
+		if (sv_way_is_heard(a, live) && sv_switch_learn(a, eth))
 			sv_pass_count(p, SV_REASON_LEARNED);
 		member = sv_switch_member(a, eth);
 	}
@@ -69,8 +74,6 @@ static __always_inline void sv_pass_choose(struct sv_pass *p, const void *data, 
 		p->way = (struct sv_way){ .member = member };
 		return;
 	}
-	if (sv_way_asks(a, member))
-		live = sv_live_role(a->group);
 	p->way = sv_way_choose(a, member, live);
 }
 

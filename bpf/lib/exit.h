@@ -48,19 +48,32 @@ static inline int sv_exit_bare(struct sv_exit how, __u32 meta)
 	       !(meta & SV_META_KEPT);
 }
 
-/* The VLAN a frame would be in outside, 0 = the untagged one; -1: a cut tag, which padding would
- * make whole. */
+/* Of a frame that is tagged with `vid`: who takes a priority tag off may take the tag behind it,
+ * the frame's `inner` type, for the frame's own. */
+static inline int sv_exit_vid_of_tag(__u16 vid, __be16 inner)
+{
+	int is_tag = inner == bpf_htons(SV_ETH_8021Q) || inner == bpf_htons(SV_ETH_8021AD);
+
+	return !vid && is_tag ? -1 : vid;
+}
+
+/* The VLAN a frame would be in outside, 0 = the untagged one; -1: nobody knows, since a tag is cut,
+ * which padding would make whole, or behind a priority tag. */
 static inline __attribute__((always_inline)) int sv_exit_vid(const void *data, const void *end)
 {
 	struct sv_frame f;
 
-	return sv_parse(data, end, 0, &f) ? -1 : f.vlan;
+	if (sv_parse(data, end, 0, &f))
+		return -1;
+	return f.l3 == SV_ETH_LEN ? 0 : sv_exit_vid_of_tag(f.vlan, f.proto);
 }
 
 /* The same where the kernel keeps the outermost tag beside the frame (TC). */
-static inline int sv_exit_vid_beside(int tagged, __be16 tag_proto, __u16 tci)
+static inline int sv_exit_vid_beside(int tagged, __be16 tag_proto, __u16 tci, __be16 inner)
 {
-	return tagged && tag_proto == bpf_htons(SV_ETH_8021Q) ? tci & SV_VID_MASK : 0;
+	if (!tagged || tag_proto != bpf_htons(SV_ETH_8021Q))
+		return 0;
+	return sv_exit_vid_of_tag(tci & SV_VID_MASK, inner);
 }
 
 #endif

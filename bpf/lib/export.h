@@ -11,7 +11,6 @@
  * same length. Pure functions.
  */
 #define SV_ETH_IPV4 0x0800
-#define SV_ETH_8021AD 0x88a8
 #define SV_ETH_ERSPAN 0x88be
 #define SV_IPPROTO_UDP 17
 #define SV_IPPROTO_GRE 47

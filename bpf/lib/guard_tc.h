@@ -19,7 +19,7 @@ static __always_inline int sv_guard_tc_allows(struct __sk_buff *skb, __u32 ifind
 		return 0;
 	return !sv_exit_bare(how, meta) ||
 	       !sv_guard_hops(ifindex, sv_exit_vid_beside(skb->vlan_present, skb->vlan_proto,
-							  skb->vlan_tci));
+							  skb->vlan_tci, skb->protocol));
 }
 
 /* `meta`: SV_META_* of the frame. */

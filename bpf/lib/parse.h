@@ -9,6 +9,7 @@
 #define SV_ETH_LEN 14
 #define SV_TAG_LEN 4
 #define SV_ETH_8021Q 0x8100
+#define SV_ETH_8021AD 0x88a8
 #define SV_ETH_ARP 0x0806
 #define SV_ETH_IPV6 0x86dd
 #define SV_VID_MASK 0x0fff

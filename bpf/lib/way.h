@@ -15,20 +15,23 @@ struct sv_way {
 	__u8 muted; /* closed towards the edge, but others on the segment get it */
 };
 
-/* Must the gate be asked? A frame for another member of the segment is none of its business. */
-static inline int sv_way_asks(const struct sv_attach *a, __u32 member)
+/* GATED: may a frame meet the edge? Whether one for another member passes is none of its gate's
+ * business.
+ */
+static inline int sv_way_meets_edge(const struct sv_attach *a, __u32 member)
 {
-	if (a->flags & SV_ATTACH_LIVE)
-		return 1;
-	if (!(a->flags & SV_ATTACH_GATED))
-		return 0;
 	return !(a->flags & SV_ATTACH_FDB) || member == 0 || member == a->edge_member;
 }
 
+/* Is this VNet the one that is heard where the gate has a say? */
+static inline int sv_way_is_heard(const struct sv_attach *a, __u8 live)
+{
+	return !(a->flags & SV_ATTACH_GATED) || (live != SV_GATE_HOLD && live == a->role);
+}
+
 /*
- * The way of a frame from attachment `a` for `member`, with `live` from the gate when
- * sv_way_asks(). Only a role that is live, that is this VNet's and that has an open variant opens
- * anything.
+ * The way of a frame from attachment `a` for `member`; GATED and LIVE: with `live` from the gate.
+ * Only a role that is live, that is this VNet's and that has an open variant opens anything.
  */
 static inline __attribute__((always_inline)) struct sv_way sv_way_choose(const struct sv_attach *a,
 									 __u32 member, __u8 live)
@@ -37,9 +40,9 @@ static inline __attribute__((always_inline)) struct sv_way sv_way_choose(const s
 	__u32 closed = live == SV_GATE_HOLD ? SV_REASON_GATE_HOLD : SV_REASON_GATE_SHADOW;
 
 	if (a->flags & SV_ATTACH_GATED) {
-		if (!sv_way_asks(a, way.member))
+		if (!sv_way_meets_edge(a, way.member))
 			return way;
-		if (live != SV_GATE_HOLD && live == a->role && a->variants > 1) {
+		if (sv_way_is_heard(a, live) && a->variants > 1) {
 			way.variant = 1;
 			way.open = 1;
 			return way;

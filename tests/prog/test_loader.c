@@ -189,6 +189,26 @@ static void test_port_comes_and_goes(void **state)
 	assert_int_equal(sv_port_attach(plane, 9999, SV_ROLE_EDGE, true, &err), -ENODEV);
 }
 
+/* Stopped between the record and the programs, or between them and the row: no port yet. */
+static void test_port_half_attached(void **state)
+{
+	__u32 pa = if_nametoindex("pa");
+
+	(void)state;
+	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
+	assert_true(only_port().whole);
+	run("rm " PIN "/ports/%u-*/tc", pa);
+	assert_string_equal(only_port().ifname, "pa");
+	assert_false(only_port().whole);
+	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
+	assert_true(only_port().whole);
+	bpf_map_delete_elem(plane->map[SV_MAP_SELF], &pa);
+	assert_false(only_port().whole);
+	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
+	assert_true(only_port().whole);
+	OK(sv_port_detach(plane, pa, &err));
+}
+
 /* A pinned link outlives its device; another device may get its number. */
 static void test_device_goes_away(void **state)
 {
@@ -289,6 +309,12 @@ static void test_clsact(void **state)
 	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
 	assert_int_equal(only_port().tc, SV_TC_CLSACT);
 	assert_int_equal(filters("pa"), 1);
+	/* by a hand that is not ours */
+	run("tc filter del dev pa ingress");
+	assert_int_equal(only_port().tc, SV_TC_NONE);
+	assert_false(only_port().whole);
+	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
+	assert_true(only_port().whole);
 	reopen(&fresh);
 	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
 	assert_int_equal(only_port().tc, SV_TC_CLSACT);

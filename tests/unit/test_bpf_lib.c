@@ -265,9 +265,7 @@ static void test_way_live(void **state)
 					     : live < 4 ? 0
 							: SV_REASON_GATE_SHADOW);
 	}
-	assert_true(sv_way_asks(&a, 0));
 	a.flags = 0;
-	assert_false(sv_way_asks(&a, 0));
 	assert_int_equal(sv_way_choose(&a, 0, 0).reason, 0);
 	assert_int_equal(sv_way_choose(&a, 0, 0).open, 1);
 }
@@ -283,9 +281,12 @@ static void test_way_segment(void **state)
 	struct sv_way way;
 
 	(void)state;
-	assert_true(sv_way_asks(&a, 0));
-	assert_true(sv_way_asks(&a, 3));
-	assert_false(sv_way_asks(&a, 2));
+	assert_true(sv_way_meets_edge(&a, 0));
+	assert_true(sv_way_meets_edge(&a, 3));
+	assert_false(sv_way_meets_edge(&a, 2));
+	assert_false(sv_way_is_heard(&a, SV_GATE_HOLD));
+	assert_true(sv_way_is_heard(&a, 1));
+	assert_false(sv_way_is_heard(&a, 2));
 	way = sv_way_choose(&a, 2, 0);
 	assert_int_equal(way.reason, 0);
 	assert_int_equal(way.open, 0);
@@ -356,7 +357,7 @@ static const struct exit_case {
 	{ "priority tag", { .tpid = 0x8100, .tci = 0xf000 }, 99, 0 },
 	{ "802.1ad", { .tpid = 0x88a8, .tci = 30 }, 99, 0 },
 	{ "the outer of two", { .body = BODY_QINQ, .tpid = 0x8100, .tci = 30 }, 99, 30 },
-	{ "VID 0 hides another", { .body = BODY_QINQ, .tpid = 0x8100 }, 99, 0 },
+	{ "VID 0 before another", { .body = BODY_QINQ, .tpid = 0x8100 }, 99, -1 },
 };
 
 static void test_exit_vid(void **state)
@@ -372,10 +373,13 @@ static void test_exit_vid(void **state)
 		free(bytes);
 		if (c->vid >= 0)
 			assert_int_equal(sv_exit_vid_beside(!!c->pkt.tpid, htons(c->pkt.tpid),
-							    c->pkt.tci),
+							    c->pkt.tci, htons(0x0800)),
 					 c->vid);
 	}
-	assert_int_equal(sv_exit_vid_beside(0, htons(0x8100), 30), 0);
+	assert_int_equal(sv_exit_vid_beside(0, htons(0x8100), 30, htons(0x0800)), 0);
+	assert_int_equal(sv_exit_vid_beside(1, htons(0x8100), 0xf000, htons(0x8100)), -1);
+	assert_int_equal(sv_exit_vid_beside(1, htons(0x8100), 0xf000, htons(0x88a8)), -1);
+	assert_int_equal(sv_exit_vid_beside(1, htons(0x8100), 30, htons(0x8100)), 30);
 }
 
 /* ---- select ---- */

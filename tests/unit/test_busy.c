@@ -26,9 +26,34 @@ static void full_polls_in_a_row(void **state)
 	assert_int_equal(cpu.full, 1);
 	sv_busy_poll(&cpu, 3, 0);
 	assert_int_equal(cpu.full, 0);
-	sv_busy_poll(&cpu, 3, 1);
+	assert_false(sv_busy_is_behind(&cpu));
+	for (int i = 1; i < SV_CPU_FULL; i++)
+		sv_busy_poll(&cpu, i, 1);
 	sv_busy_poll(&cpu, 0, 1);
-	assert_int_equal(cpu.full, 2);
+	assert_false(sv_busy_is_behind(&cpu));
+	sv_busy_poll(&cpu, 4, 1);
+	assert_true(sv_busy_is_behind(&cpu));
+}
+
+/* The backlog is fed several times by a frame: its row is longer, and its own. */
+static void full_backlog(void **state)
+{
+	struct sv_cpu cpu = {};
+
+	(void)state;
+	for (int i = 1; i < SV_CPU_FULL_BACKLOG; i++) {
+		sv_busy_poll(&cpu, 0, 1);
+		sv_busy_poll(&cpu, 3, 0);
+	}
+	assert_false(sv_busy_is_behind(&cpu));
+	sv_busy_poll(&cpu, 0, 0);
+	sv_busy_poll(&cpu, 0, 1);
+	assert_false(sv_busy_is_behind(&cpu));
+	for (int i = 1; i < SV_CPU_FULL_BACKLOG; i++)
+		sv_busy_poll(&cpu, 0, 1);
+	assert_true(sv_busy_is_behind(&cpu));
+	sv_busy_begin(&cpu, 1000, 1);
+	assert_false(sv_busy_is_behind(&cpu));
 }
 
 static void busy_for_a_while(void **state)
@@ -140,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_polls_in_a_row),
+		cmocka_unit_test(full_backlog),
 		cmocka_unit_test(busy_for_a_while),
 		cmocka_unit_test(share_of_the_time),
 		cmocka_unit_test(no_share_no_credit),

@@ -307,14 +307,19 @@ static void test_flip_over_flip(void **state)
 	assert_int_equal(sv_gate_role(map, 200), 2);
 	map[0] = sv_flip_between(map, 200);
 	for (__u64 now = 200; now < 2000; now += 100)
-		assert_int_equal(sv_gate_role(map, now), 2);
+		assert_int_equal(sv_gate_role(map, now), now < 900 ? 2 : 1);
 	map[1] = two.word[1];
 	for (__u64 now = 200; now < 2000; now += 100)
-		assert_int_equal(sv_gate_role(map, now), 2);
+		assert_int_equal(sv_gate_role(map, now), now < 900 ? 2 : 1);
 	map[0] = two.word[0];
 	assert_int_equal(sv_gate_role(map, 400), 2);
 	assert_int_equal(sv_gate_role(map, 600), 3);
 	assert_int_equal(sv_gate_role(map, 1400), 2);
+	/* Before its time, an order that is replaced lets nobody else be heard. */
+	memcpy(map, one.word, sizeof(map));
+	map[0] = sv_flip_between(map, 50);
+	for (__u64 now = 50; now < 2000; now += 50)
+		assert_int_equal(sv_gate_role(map, now), 1);
 	/* A word that asks nobody else can stay. */
 	map[0] = sv_gate_word(300, 1, 2);
 	assert_int_equal(sv_flip_between(map, 200), map[0]);

@@ -885,7 +885,7 @@ static void first_plan(void **state)
 	cJSON_Delete(doc);
 }
 
-/* A held group stays held when its host starts again. */
+/* A held group stays held when its host starts again, and its gate can take orders. */
 static void hold_stays(void **state)
 {
 	cJSON *doc = example_doc("{}");
@@ -900,7 +900,9 @@ static void hold_stays(void **state)
 	want = sim_want(&s, doc);
 	must(sv_plan_make(&plan, want, &s.now, &err), &err);
 	for (size_t i = 0; i < plan.n; i++)
-		assert_int_not_equal(plan.op[i].kind, SV_OP_GATE_OPEN);
+		if (plan.op[i].kind == SV_OP_GATE_OPEN)
+			assert_string_equal(plan.op[i].text, "gate-open web to role 0");
+	assert_true(place(&plan, SV_OP_GATE_OPEN) < plan.n);
 	sv_plan_fini(&plan);
 	sim_close(&s);
 	cJSON_Delete(doc);
