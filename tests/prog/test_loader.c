@@ -197,7 +197,7 @@ static void test_port_half_attached(void **state)
 	(void)state;
 	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
 	assert_true(only_port().whole);
-	run("rm " PIN "/ports/%u-*/tc", pa);
+	run("rm %s/ports/%u-*/tc", PIN, pa);
 	assert_string_equal(only_port().ifname, "pa");
 	assert_false(only_port().whole);
 	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
@@ -432,6 +432,7 @@ int main(void)
 		LAB(test_half_made_starts_fresh),
 		LAB(test_maps_only),
 		LAB(test_port_comes_and_goes),
+		LAB(test_port_half_attached),
 		LAB(test_device_goes_away),
 		LAB(test_foreign_xdp_is_named),
 		LAB(test_no_native_xdp),
