@@ -132,6 +132,7 @@ char *sv_status_target(const struct agent *agent, const char *session);
 /* Of this host alone; and all of the network, with what this host knows of them. */
 cJSON *sv_status_copies(struct agent *agent);
 cJSON *sv_status_sessions(struct agent *agent);
+cJSON *sv_status_session_counters(const struct agent *agent, __u16 number);
 cJSON *sv_status_monitors(struct agent *agent);
 
 /* ---- methods.c ---- */

@@ -133,6 +133,8 @@ static cJSON *tap_json(const struct agent *agent, const struct sv_net_session *s
 	cJSON_AddNumberToObject(result, "number", session->number);
 	cJSON_AddNumberToObject(result, "tap", val->tap);
 	cJSON_AddNumberToObject(result, "snap", val->snap);
+	cJSON_AddItemToObject(result, "counters",
+			      sv_status_session_counters(agent, session->number));
 	return result;
 }
 

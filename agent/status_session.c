@@ -34,18 +34,25 @@ char *sv_status_target(const struct agent *agent, const char *session)
 	return asprintf(&text, "%s%s%s", to, iface ? ":" : "", iface ?: "") < 0 ? NULL : text;
 }
 
+cJSON *sv_status_session_counters(const struct agent *agent, __u16 number)
+{
+	cJSON *counters = cJSON_CreateObject();
+	struct sv_scount count = { 0 };
+
+	sv_scount_get(agent->plane, number, &count, NULL);
+	for (int i = 0; i < SV_SCOUNT__COUNT; i++)
+		cJSON_AddItemToObject(counters, sv_scount_name(i), sv_status_counter(&count.r[i]));
+	return counters;
+}
+
 /* What the data plane of this host does for it. */
 static void add_here(struct agent *agent, cJSON *item, const struct sv_host_session *session)
 {
-	cJSON *counters = cJSON_AddObjectToObject(item, "counters");
-	struct sv_scount count = { 0 };
 	struct sv_session val = { 0 };
 
 	sv_session_get(agent->plane, session->number, &val, NULL);
+	cJSON_AddItemToObject(item, "counters", sv_status_session_counters(agent, session->number));
 	cJSON_AddBoolToObject(item, "up", val.up);
-	sv_scount_get(agent->plane, session->number, &count, NULL);
-	for (int i = 0; i < SV_SCOUNT__COUNT; i++)
-		cJSON_AddItemToObject(counters, sv_scount_name(i), sv_status_counter(&count.r[i]));
 }
 
 static cJSON *session_json(struct agent *agent, const struct sv_host_session *session)

@@ -73,7 +73,7 @@ int sv_cli_find_socket(const struct sv_cli *cli, char path[108], struct sv_err *
  */
 int sv_cli_call(const struct sv_cli *cli, const char *method, const cJSON *params, cJSON **result);
 
-/* ---- exec.c, watch.c ---- */
+/* ---- exec.c, cli.c ---- */
 int sv_cli_exec(struct sv_cli *cli);
 int sv_cli_console(struct sv_cli *cli);
 int sv_cli_status(struct sv_cli *cli);

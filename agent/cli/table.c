@@ -48,9 +48,13 @@ static size_t widest(const struct sv_table *table, size_t column)
 
 void sv_table_print(struct sv_table *table)
 {
+	size_t widths[table->columns];
+
+	for (size_t i = 0; i < table->columns; i++)
+		widths[i] = widest(table, i);
 	for (size_t i = 0; i < table->n; i++) {
 		bool last = (i + 1) % table->columns == 0 || i + 1 == table->n;
-		size_t pad = widest(table, i % table->columns) - width(table->cell[i]);
+		size_t pad = widths[i % table->columns] - width(table->cell[i]);
 
 		printf("%s%*s%s", table->cell[i] ? table->cell[i] : "", last ? 0 : (int)pad + 2, "",
 		       last ? "\n" : "");

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "agent/json.h"
+#include "maps/reason.h"
 #include "tap.h"
 
 static void signal_set(sigset_t *set)
@@ -16,12 +17,38 @@ static void signal_set(sigset_t *set)
 	sigaddset(set, SIGHUP);
 }
 
-static int ask(struct sv_cli *cli, struct sv_cli_tap *tap)
+static int ask(struct sv_cli *cli, const struct sv_cli_tap *tap, cJSON **answer)
 {
 	_cleanup_json_ cJSON *params = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(params, "session", tap->session);
-	return sv_cli_call(cli, cli->command->method, params, &tap->answer);
+	return sv_cli_call(cli, cli->command->method, params, answer);
+}
+
+#define NAME(id, kind, name, text) name,
+static double packets(const cJSON *counters, enum sv_scount_reason reason)
+{
+	static const char *const names[] = { SV_SHEDS(NAME) };
+
+	return sv_obj_number(sv_obj_get(counters, names[reason]), "packets", 0);
+}
+
+/* All that was shed, and what it was not asked about. */
+static double unrecorded(const cJSON *answer)
+{
+	const cJSON *counters = sv_obj_get(answer, "counters");
+	double asked = packets(counters, SV_SCOUNT_MATCHED) - packets(counters, SV_SCOUNT_COPIED) -
+		       packets(counters, SV_SCOUNT_SHED_RING);
+
+	return asked + packets(counters, SV_SCOUNT_UNOFFERED);
+}
+
+int64_t sv_cli_tap_unrecorded(struct sv_cli *cli, struct sv_cli_tap *tap)
+{
+	_cleanup_json_ cJSON *answer = NULL;
+
+	tap->mute = tap->mute || ask(cli, tap, &answer);
+	return tap->mute ? -1 : unrecorded(answer) - tap->unrecorded;
 }
 
 int sv_cli_tap_open(struct sv_cli *cli, struct sv_cli_tap *tap)
@@ -32,7 +59,7 @@ int sv_cli_tap_open(struct sv_cli *cli, struct sv_cli_tap *tap)
 
 	*tap = (struct sv_cli_tap){ .session = sv_obj_string(cli->params, "session"),
 				    .signals = -1 };
-	rc = ask(cli, tap);
+	rc = ask(cli, tap, &tap->answer);
 	if (rc)
 		return rc;
 	rc = sv_tap_open(&tap->tap, sv_obj_string(tap->answer, "pin") ?: "",
@@ -41,6 +68,7 @@ int sv_cli_tap_open(struct sv_cli *cli, struct sv_cli_tap *tap)
 		fprintf(stderr, "svnet: %s: %s\n", tap->session, err.text);
 		return SV_EXIT_REFUSED;
 	}
+	tap->unrecorded = unrecorded(tap->answer);
 	signal_set(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);

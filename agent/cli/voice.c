@@ -17,12 +17,14 @@
 #define KEEP_NS 3000000000LL
 
 struct voice {
+	struct sv_cli *cli;
 	struct sv_voice_options options;
 	struct sv_voice_table table;
 	struct sv_cli_tap tap;
 	int64_t wall_ns; /* CLOCK_REALTIME minus CLOCK_BOOTTIME, once: it must not step */
 	int64_t since_ns; /* of --watch: the interval that is next to be shown */
 	uint64_t lost; /* when it began */
+	int64_t unrecorded;
 	struct sv_err err;
 };
 
@@ -30,7 +32,6 @@ struct voice {
 
 static int read_file(struct voice *v, const char *path)
 {
-	const char *name = strrchr(path, '/');
 	struct sv_voice_packet packet;
 	struct sv_voice_file *file;
 	int rc = sv_voice_file_open(&file, path, &v->err), added = 0;
@@ -38,35 +39,42 @@ static int read_file(struct voice *v, const char *path)
 	if (rc)
 		return rc;
 	while (!added && (rc = sv_voice_file_next(file, &packet, &v->err)) > 0)
-		added = sv_voice_table_add(&v->table, &packet.point, name ? name + 1 : path,
-					   packet.frame, packet.cap, packet.at_ns);
+		added = sv_voice_table_add(&v->table, &packet.point, path, packet.frame, packet.cap,
+					   packet.at_ns);
 	sv_voice_file_close(file);
 	return added ?: rc;
 }
 
-static void show(struct voice *v, int64_t from_ns, int64_t to_ns, uint64_t lost)
+/* Bins that are too many are said, and left out. */
+static int show(struct voice *v, int64_t from_ns, int64_t to_ns, uint64_t lost, int64_t unrecorded)
 {
-	const struct sv_voice_view view = {
+	_cleanup_free_ int64_t *edge_ns = NULL;
+	struct sv_voice_view view = {
 		.table = &v->table,
 		.options = &v->options,
 		.session = v->tap.session,
 		.from_ns = from_ns,
 		.to_ns = to_ns,
 		.lost = lost,
+		.unrecorded = unrecorded,
 	};
+	int rc;
 
 	sv_voice_table_match(&v->table);
+	rc = sv_voice_bins(&view, &edge_ns, &view.bins, &v->err);
+	view.edge_ns = edge_ns;
 	if (v->options.json)
 		sv_voice_print_json(&view);
 	else
 		sv_voice_print_table(&view);
+	return rc;
 }
 
 /* What could be read of a file that is cut short is shown, and then said that it is. */
 static int files(struct voice *v)
 {
 	const cJSON *file;
-	int rc = 0;
+	int rc = 0, shown = 0;
 
 	cJSON_ArrayForEach (file, v->options.files) {
 		rc = read_file(v, cJSON_GetStringValue(file));
@@ -74,7 +82,8 @@ static int files(struct voice *v)
 			break;
 	}
 	if (!rc || v->table.packets)
-		show(v, v->options.from_ns, v->options.to_ns, 0);
+		shown = show(v, v->options.from_ns, v->options.to_ns, 0, 0);
+	rc = rc ?: shown;
 	if (rc)
 		fprintf(stderr, "svnet: %s\n", v->err.text[0] ? v->err.text : strerror(-rc));
 	return rc ? SV_EXIT_REFUSED : SV_EXIT_DONE;
@@ -108,20 +117,47 @@ static int add_batch(struct voice *v, const struct sv_tap_item *item, int n)
 	return rc;
 }
 
-/* false: nobody looks any more. */
+static int64_t unrecorded_since(struct voice *v, int64_t *before)
+{
+	int64_t now = sv_cli_tap_unrecorded(v->cli, &v->tap), since = now - *before;
+
+	if (now < 0)
+		return -1;
+	*before = now;
+	return since;
+}
+
+/* An interval of --watch. false: nobody looks any more. */
+static bool show_until(struct voice *v, int64_t to_ns)
+{
+	uint64_t now_lost = lost(v);
+
+	show(v, v->since_ns, to_ns, now_lost - v->lost, unrecorded_since(v, &v->unrecorded));
+	v->lost = now_lost;
+	v->since_ns = to_ns;
+	sv_voice_table_shown(&v->table, v->since_ns, v->since_ns - KEEP_NS);
+	return !fflush(stdout) && !ferror(stdout);
+}
+
 static bool watch(struct voice *v, int64_t now_ns)
 {
 	const int64_t interval_ns = v->options.bin_ns ?: WATCH_NS;
-	uint64_t now_lost;
 
 	if (!v->options.watch || now_ns < v->since_ns + interval_ns + HOLD_NS)
 		return true;
-	now_lost = lost(v);
-	show(v, v->since_ns, v->since_ns + interval_ns, now_lost - v->lost);
-	v->lost = now_lost;
-	v->since_ns += interval_ns;
-	sv_voice_table_shown(&v->table, v->since_ns, v->since_ns - KEEP_NS);
-	return !fflush(stdout) && !ferror(stdout);
+	return show_until(v, v->since_ns + interval_ns);
+}
+
+/* What is left when it ends: whole intervals, and the part of one. */
+static void watch_rest(struct voice *v)
+{
+	const int64_t interval_ns = v->options.bin_ns ?: WATCH_NS;
+	const int64_t now_ns = clock_ns(CLOCK_BOOTTIME) + v->wall_ns;
+
+	while (now_ns >= v->since_ns + interval_ns)
+		if (!show_until(v, v->since_ns + interval_ns))
+			return;
+	show_until(v, now_ns);
 }
 
 static int read_rings(struct voice *v)
@@ -145,15 +181,19 @@ static int read_rings(struct voice *v)
 
 static int rings(struct sv_cli *cli, struct voice *v)
 {
-	int rc = sv_cli_tap_open(cli, &v->tap);
+	int rc = sv_cli_tap_open(cli, &v->tap), shown = 0;
 
 	if (rc)
 		return rc;
 	v->wall_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
 	fprintf(stderr, "svnet: %s: listening\n", v->tap.session);
 	rc = read_rings(v);
-	if (!v->options.watch)
-		show(v, v->options.from_ns, v->options.to_ns, lost(v));
+	if (v->options.watch)
+		watch_rest(v);
+	else
+		shown = show(v, v->options.from_ns, v->options.to_ns, lost(v),
+			     unrecorded_since(v, &v->unrecorded));
+	rc = rc ?: shown;
 	if (rc)
 		fprintf(stderr, "svnet: %s: %s\n", v->tap.session,
 			v->err.text[0] ? v->err.text : strerror(-rc));
@@ -163,7 +203,7 @@ static int rings(struct sv_cli *cli, struct voice *v)
 
 int sv_cli_voice(struct sv_cli *cli)
 {
-	struct voice v = { 0 };
+	struct voice v = { .cli = cli };
 	int rc = sv_voice_options_parse(cli->params, &v.options, &v.err);
 
 	if (rc) {

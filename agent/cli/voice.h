@@ -32,7 +32,7 @@ int sv_voice_buffer_parse(const char *text, struct sv_voice_buffer_profile *prof
 /* ---- voice_table.c: the streams of a session or of capture files ---- */
 struct sv_voice_place {
 	struct sv_point point; /* all empty: a capture file without points */
-	char file[64];
+	const char *file; /* its path, whose it is that gave it; "": a point */
 	struct sv_voice_place *next;
 };
 
@@ -45,7 +45,10 @@ struct sv_voice_row {
 	const struct sv_voice_row *entry; /* where its delays are measured from; NULL: nowhere */
 	/* --watch: all that was due before has been shown; 0: nothing yet. */
 	int64_t shown_ns;
+	bool gone; /* to be dropped */
 };
+
+#define SV_VOICE_STREAMS 16384
 
 struct sv_voice_table {
 	const struct sv_voice_profile *profile;
@@ -56,20 +59,27 @@ struct sv_voice_table {
 	uint32_t mask;
 	uint64_t packets, rtp; /* frames seen; of them, what may be RTP */
 	uint64_t ignored; /* of that, what the full table had no place for */
+	bool full; /* of streams, until some end */
+	size_t slots; /* of all streams, stream.h */
+	uint64_t fresh; /* of rtp, since an interval was shown last */
 };
 int sv_voice_table_init(struct sv_voice_table *table, const struct sv_voice_profile *profile);
 void sv_voice_table_fini(struct sv_voice_table *table);
-/* A frame that came at this point; `file` may be NULL. 0 or -ENOMEM. */
+/* A frame that came at this point; `file` stays the caller's, and may be NULL. 0 or -ENOMEM. */
 int sv_voice_table_add(struct sv_voice_table *table, const struct sv_point *point, const char *file,
 		       const uint8_t *frame, size_t cap, int64_t at_ns);
 /*
- * Finds every stream's entry: the point of the same VNet (or of none) from which it takes longest
- * to come. Then packets get their delays.
+ * Finds every stream's entry: the other point of the same VNet (or of none) from which it takes
+ * longest to come. Its addresses may be others there, but only when they are at no other point what
+ * they are here, and one stream there has its packets. Then packets get their delays.
  */
 void sv_voice_table_match(struct sv_voice_table *table);
 /* Established streams first, by VNet, point and first packet; returns how many. */
 size_t sv_voice_table_sort(struct sv_voice_table *table);
-/* An interval that ends with to_ns was shown; what is older than before_ns may go. */
+/*
+ * An interval that ends with to_ns was shown; what is older than before_ns may go, and so may a
+ * stream of which nothing has come for a minute, there or where it enters.
+ */
 void sv_voice_table_shown(struct sv_voice_table *table, int64_t to_ns, int64_t before_ns);
 
 /* ---- voice_figures.c, voice_json.c, voice_print.c: what has been seen from_ns … to_ns ---- */
@@ -78,7 +88,11 @@ struct sv_voice_view {
 	const struct sv_voice_options *options;
 	const char *session; /* NULL: files */
 	int64_t from_ns, to_ns;
+	const int64_t *edge_ns; /* of the bins that were asked for; NULL: none */
+	size_t bins;
 	uint64_t lost; /* records that found their ring full */
+	/* Frames that sessions were not asked about, or shed for another reason; -1: not known. */
+	int64_t unrecorded;
 };
 struct sv_voice_figures {
 	int64_t from_ns, to_ns;
@@ -92,9 +106,12 @@ struct sv_voice_figures {
  */
 bool sv_voice_figure(const struct sv_voice_view *view, const struct sv_voice_row *row,
 		     struct sv_voice_figures *figures);
-/* The same for bins: `n` of them, in order. */
+/* The same for the view's bins, in order. */
 void sv_voice_figure_bins(const struct sv_voice_view *view, const struct sv_voice_row *row,
-			  const int64_t *edge_ns, size_t n, struct sv_voice_figures *figures);
+			  struct sv_voice_figures *figures);
+/* Is there anything to say of a bin? Of bins of a length, others are left out. */
+bool sv_voice_bin_is_shown(const struct sv_voice_view *view,
+			   const struct sv_voice_figures *figures);
 
 /* All streams of a point together. */
 struct sv_voice_summary {
@@ -112,9 +129,11 @@ void sv_voice_print_table(const struct sv_voice_view *view);
 /* "A/exit r3:eth1 out", or the file */
 void sv_voice_place_name(const struct sv_voice_place *place, char *text, size_t size);
 /*
- * The edges of the bins that were asked for, the caller's to free(); *n bins, one edge more. Bins
- * of a length begin at --from, else at a multiple of their length, and end with the last packet.
+ * The edges of the bins that were asked for, the caller's to free(), or NULL; *n bins, one edge
+ * more. Bins of a length begin at --from, else at a multiple of their length, and end with the last
+ * packet. -ERANGE: too many.
  */
-int64_t *sv_voice_bins(const struct sv_voice_view *view, size_t *n);
+int sv_voice_bins(const struct sv_voice_view *view, int64_t **edge_ns, size_t *n,
+		  struct sv_err *err);
 
 #endif

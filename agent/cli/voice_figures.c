@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,43 +42,56 @@ static int64_t *cuts(const struct sv_voice_options *options, size_t *n)
 	return edge;
 }
 
-int64_t *sv_voice_bins(const struct sv_voice_view *view, size_t *n)
+static int of_length(const struct sv_voice_view *view, int64_t **edge_ns, size_t *n,
+		     struct sv_err *err)
 {
-	const struct sv_voice_options *options = view->options;
-	int64_t first_ns, last_ns, *edge;
+	const int64_t bin_ns = view->options->bin_ns;
+	int64_t first_ns, last_ns, bins, *edge;
 
-	*n = 0;
-	if (options->cuts)
-		return cuts(options, n);
-	if (!options->bin_ns || options->watch || !span(view, &first_ns, &last_ns))
-		return NULL;
+	if (!span(view, &first_ns, &last_ns))
+		return 0;
 	if (view->from_ns != INT64_MIN)
 		first_ns = view->from_ns;
 	else
-		first_ns -= first_ns % options->bin_ns;
-	*n = (last_ns - first_ns) / options->bin_ns + 1;
-	if (*n > BINS_MAX)
-		*n = BINS_MAX;
-	edge = calloc(*n + 1, sizeof(*edge));
-	for (size_t i = 0; edge && i <= *n; i++)
-		edge[i] = first_ns + (int64_t)i * options->bin_ns;
-	if (edge && edge[*n] > view->to_ns)
-		edge[*n] = view->to_ns;
+		first_ns -= first_ns % bin_ns;
+	bins = (last_ns - first_ns) / bin_ns + 1;
+	if (bins > BINS_MAX)
+		return sv_err_set(err, -ERANGE,
+				  "--bin: from the first packet to the last it would be %lld bins, "
+				  "and %d is the most: take longer ones, or --from and --to",
+				  (long long)bins, BINS_MAX);
+	edge = calloc(bins + 1, sizeof(*edge));
 	if (!edge)
-		*n = 0;
-	return edge;
+		return -ENOMEM;
+	for (int64_t i = 0; i <= bins; i++)
+		edge[i] = first_ns + i * bin_ns;
+	if (edge[bins] > view->to_ns)
+		edge[bins] = view->to_ns;
+	*edge_ns = edge;
+	*n = bins;
+	return 0;
+}
+
+int sv_voice_bins(const struct sv_voice_view *view, int64_t **edge_ns, size_t *n,
+		  struct sv_err *err)
+{
+	const struct sv_voice_options *options = view->options;
+
+	*edge_ns = NULL;
+	*n = 0;
+	if (options->cuts) {
+		*edge_ns = cuts(options, n);
+		return *edge_ns ? 0 : -ENOMEM;
+	}
+	return options->bin_ns && !options->watch ? of_length(view, edge_ns, n, err) : 0;
+}
+
+bool sv_voice_bin_is_shown(const struct sv_voice_view *view, const struct sv_voice_figures *figures)
+{
+	return !view->options->bin_ns || figures->sum.expected || figures->missed.missed;
 }
 
 /* ---- figures -------------------------------------------------------------------------------- */
-
-static void rate(const struct sv_voice_view *view, const struct sv_voice_row *row,
-		 struct sv_voice_figures *figures)
-{
-	if (row->entry)
-		sv_voice_path_missed(&row->stream, &row->entry->stream, figures->from_ns,
-				     figures->to_ns, &figures->missed);
-	sv_voice_rate(&row->stream, &figures->sum, view->options->network_ms, &figures->quality);
-}
 
 bool sv_voice_figure(const struct sv_voice_view *view, const struct sv_voice_row *row,
 		     struct sv_voice_figures *figures)
@@ -88,25 +102,38 @@ bool sv_voice_figure(const struct sv_voice_view *view, const struct sv_voice_row
 	sv_voice_sum(&row->stream, figures->from_ns, figures->to_ns, &figures->sum);
 	/* What the entry had needs no next packet to be known. */
 	figures->from_ns = view->from_ns;
-	rate(view, row, figures);
+	if (row->entry)
+		sv_voice_path_missed(&row->stream, &row->entry->stream,
+				     (const int64_t[]){ view->from_ns, view->to_ns }, 1,
+				     &figures->missed);
+	sv_voice_rate(&row->stream, &figures->sum, view->options->network_ms, &figures->quality);
 	return figures->sum.expected || figures->missed.missed;
 }
 
 void sv_voice_figure_bins(const struct sv_voice_view *view, const struct sv_voice_row *row,
-			  const int64_t *edge_ns, size_t n, struct sv_voice_figures *figures)
+			  struct sv_voice_figures *figures)
 {
+	const int64_t *edge_ns = view->edge_ns;
+	const size_t n = view->bins;
+	struct sv_voice_missed *missed = calloc(n, sizeof(*missed));
 	struct sv_voice_sum *sum = calloc(n, sizeof(*sum));
 
 	if (sum)
 		sv_voice_sums(&row->stream, edge_ns, n, sum);
+	if (missed && row->entry)
+		sv_voice_path_missed(&row->stream, &row->entry->stream, edge_ns, n, missed);
 	for (size_t i = 0; i < n; i++) {
 		figures[i] =
 			(struct sv_voice_figures){ .from_ns = edge_ns[i], .to_ns = edge_ns[i + 1] };
 		if (sum)
 			figures[i].sum = sum[i];
-		rate(view, row, &figures[i]);
+		if (missed)
+			figures[i].missed = missed[i];
+		sv_voice_rate(&row->stream, &figures[i].sum, view->options->network_ms,
+			      &figures[i].quality);
 	}
 	free(sum);
+	free(missed);
 }
 
 /* ---- points --------------------------------------------------------------------------------- */

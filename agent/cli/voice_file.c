@@ -175,14 +175,17 @@ static int64_t time_ns(const struct face *face, uint64_t ticks)
 
 /* ---- pcapng --------------------------------------------------------------------------------- */
 
+/* What may be in a name; a terminal shows it as it is. */
+#define NAME "A-Za-z0-9_.@-"
+
 bool sv_voice_file_point(const char *name, struct sv_point *point)
 {
 	struct sv_point out = { 0 };
 	char side[6] = "";
 	int n = 0;
 
-	if (sscanf(name, "%31[^/ ]/%31[^/ ] %31[^: ]:%15[^: ]%n %5s%n", out.vnet, out.point,
-		   out.vnode, out.iface, &n, side, &n) < 4 ||
+	if (sscanf(name, "%31[" NAME "]/%31[" NAME "] %31[" NAME "]:%15[" NAME "]%n %5s%n",
+		   out.vnet, out.point, out.vnode, out.iface, &n, side, &n) < 4 ||
 	    name[n])
 		return false;
 	if (!strcmp(side, "in"))

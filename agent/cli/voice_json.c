@@ -91,6 +91,7 @@ static void add_figures(cJSON *json, const struct sv_voice_row *row,
 	add(json, "r", quality->r);
 	add(json, "mos", quality->mos);
 	add_text(json, "rating", quality->word);
+	add_text(json, "rated_as", quality->codec);
 }
 
 /* ---- a stream ------------------------------------------------------------------------------- */
@@ -126,7 +127,6 @@ static void add_type(cJSON *json, const struct sv_voice_stream *stream)
 
 	cJSON_AddNumberToObject(json, "payload_type", pt);
 	cJSON_AddStringToObject(json, "codec", type->name);
-	add_text(json, "rated_as", type->codec ? type->codec->name : NULL);
 	add(json, "clock", type->clock ? type->clock : NAN);
 	types = cJSON_AddArrayToObject(json, "payload_types");
 	for (int i = 0; i < SV_VOICE_PAYLOADS; i++)
@@ -135,27 +135,29 @@ static void add_type(cJSON *json, const struct sv_voice_stream *stream)
 	add(json, "packet_ms", stream->step_ms > 0 ? stream->step_ms : NAN);
 }
 
-static void add_bins(cJSON *json, const struct sv_voice_view *view, const struct sv_voice_row *row,
-		     const int64_t *edge, size_t n)
+static void add_bins(cJSON *json, const struct sv_voice_view *view, const struct sv_voice_row *row)
 {
-	_cleanup_free_ struct sv_voice_figures *figures = calloc(n, sizeof(*figures));
+	_cleanup_free_ struct sv_voice_figures *figures = calloc(view->bins, sizeof(*figures));
 	cJSON *bins = cJSON_AddArrayToObject(json, "bins");
 
 	if (!figures)
 		return;
-	sv_voice_figure_bins(view, row, edge, n, figures);
-	for (size_t i = 0; i < n; i++) {
-		cJSON *bin = cJSON_CreateObject();
+	sv_voice_figure_bins(view, row, figures);
+	for (size_t i = 0; i < view->bins; i++) {
+		cJSON *bin;
 
-		add_time(bin, "from", edge[i]);
-		add_time(bin, "to", edge[i + 1]);
+		if (!sv_voice_bin_is_shown(view, &figures[i]))
+			continue;
+		bin = cJSON_CreateObject();
+		add_time(bin, "from", view->edge_ns[i]);
+		add_time(bin, "to", view->edge_ns[i + 1]);
 		add_figures(bin, row, &figures[i]);
 		cJSON_AddItemToArray(bins, bin);
 	}
 }
 
 static cJSON *row_json(const struct sv_voice_view *view, const struct sv_voice_row *row,
-		       const struct sv_voice_figures *figures, const int64_t *edge, size_t n)
+		       const struct sv_voice_figures *figures)
 {
 	cJSON *json = cJSON_CreateObject();
 	char text[SV_FLOW_END_MAX];
@@ -172,8 +174,8 @@ static cJSON *row_json(const struct sv_voice_view *view, const struct sv_voice_r
 	add_figures(json, row, figures);
 	add_count(json, "restarts", row->stream.restarts);
 	add_count(json, "strays", row->stream.strays);
-	if (edge)
-		add_bins(json, view, row, edge, n);
+	if (view->edge_ns)
+		add_bins(json, view, row);
 	return json;
 }
 
@@ -221,12 +223,9 @@ void sv_voice_print_json(const struct sv_voice_view *view)
 {
 	_cleanup_json_ cJSON *json = cJSON_CreateObject();
 	const size_t rows = sv_voice_table_sort(view->table);
-	_cleanup_free_ int64_t *edge = NULL;
 	_cleanup_free_ char *text = NULL;
-	size_t bins;
 	cJSON *streams;
 
-	edge = sv_voice_bins(view, &bins);
 	if (view->session)
 		cJSON_AddStringToObject(json, "session", view->session);
 	else
@@ -240,6 +239,7 @@ void sv_voice_print_json(const struct sv_voice_view *view)
 	add_count(json, "rtp", view->table->rtp);
 	add_count(json, "ignored", view->table->ignored);
 	add_count(json, "lost", view->lost);
+	add(json, "unrecorded", view->unrecorded < 0 ? NAN : (double)view->unrecorded);
 	add_points(json, view);
 	streams = cJSON_AddArrayToObject(json, "streams");
 	for (size_t i = 0; i < rows; i++) {
@@ -247,7 +247,7 @@ void sv_voice_print_json(const struct sv_voice_view *view)
 		struct sv_voice_figures figures;
 
 		if (sv_voice_figure(view, row, &figures))
-			cJSON_AddItemToArray(streams, row_json(view, row, &figures, edge, bins));
+			cJSON_AddItemToArray(streams, row_json(view, row, &figures));
 	}
 	text = view->options->watch ? cJSON_PrintUnformatted(json) : cJSON_Print(json);
 	printf("%s\n", text ?: "");

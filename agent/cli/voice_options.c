@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/json.h"
 #include "agent/when.h"
@@ -86,7 +87,8 @@ int sv_voice_buffer_parse(const char *text, struct sv_voice_buffer_profile *prof
 }
 
 /* "111=G.729A+VAD", "96=opus/48000": a codec that can be rated, or any name with its clock. */
-static int parse_codec(const char *text, struct sv_voice_profile *profile, struct sv_err *err)
+static int parse_codec(const char *text, bool concealment, struct sv_voice_profile *profile,
+		       struct sv_err *err)
 {
 	const struct sv_voice_codec *codec;
 	struct sv_voice_payload *payload;
@@ -97,7 +99,7 @@ static int parse_codec(const char *text, struct sv_voice_profile *profile, struc
 	if (sscanf(text, "%u=%15[^/]%n/%u%n", &pt, name, &n, &clock, &n) < 2 || text[n] ||
 	    pt >= SV_VOICE_PAYLOADS)
 		return sv_err_set(err, -EINVAL, "--codec %.64s: write TYPE=NAME[/CLOCK]", text);
-	codec = sv_voice_codec_find(name);
+	codec = sv_voice_codec_find(concealment && !strcasecmp(name, "G.711") ? "G.711+PLC" : name);
 	payload = &profile->payload[pt];
 	if (!clock)
 		clock = codec ? 8000 : payload->clock;
@@ -112,13 +114,15 @@ static int parse_codec(const char *text, struct sv_voice_profile *profile, struc
 	return 0;
 }
 
-static int parse_codecs(const cJSON *params, struct sv_voice_profile *profile, struct sv_err *err)
+static int parse_codecs(const cJSON *params, struct sv_voice_options *options, struct sv_err *err)
 {
 	const cJSON *item;
 	int rc = 0;
 
 	cJSON_ArrayForEach (item, sv_obj_get(params, "codec"))
-		rc = rc ?: parse_codec(cJSON_GetStringValue(item) ?: "", profile, err);
+		rc = rc
+			     ?: parse_codec(cJSON_GetStringValue(item) ?: "", options->concealment,
+					    &options->profile, err);
 	return rc;
 }
 
@@ -145,6 +149,8 @@ static int check(const cJSON *params, const struct sv_voice_options *options, st
 		return sv_err_set(err, -EINVAL, "--watch is for a session, not for files");
 	if (options->watch && options->cuts)
 		return sv_err_set(err, -EINVAL, "--watch: --bin takes a length");
+	if (options->watch && (options->from_ns != INT64_MIN || options->to_ns != INT64_MAX))
+		return sv_err_set(err, -EINVAL, "--watch: no --from, no --to: it shows what comes");
 	if (options->from_ns >= options->to_ns)
 		return sv_err_set(err, -EINVAL, "--from is not before --to");
 	return 0;
@@ -170,7 +176,7 @@ int sv_voice_options_parse(const cJSON *params, struct sv_voice_options *options
 	rc = rc ?: parse_bins(params, options, err);
 	if (!rc && buffer)
 		rc = sv_voice_buffer_parse(buffer, &options->profile.buffer, err);
-	rc = rc ?: parse_codecs(params, &options->profile, err);
+	rc = rc ?: parse_codecs(params, options, err);
 	rc = rc ?: parse_numbers(params, options, err);
 	return rc ?: check(params, options, err);
 }

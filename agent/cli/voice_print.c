@@ -71,18 +71,21 @@ static void add_row(struct sv_table *table, const struct sv_voice_row *row,
 }
 
 static void add_bin_rows(struct sv_table *table, const struct sv_voice_view *view,
-			 const struct sv_voice_row *row, const int64_t *edge, size_t n)
+			 const struct sv_voice_row *row)
 {
-	_cleanup_free_ struct sv_voice_figures *figures = calloc(n, sizeof(*figures));
+	_cleanup_free_ struct sv_voice_figures *figures = calloc(view->bins, sizeof(*figures));
+	const int64_t *edge = view->edge_ns;
 
 	if (!figures)
 		return;
-	sv_voice_figure_bins(view, row, edge, n, figures);
-	for (size_t i = 0; i < n; i++) {
+	sv_voice_figure_bins(view, row, figures);
+	for (size_t i = 0; i < view->bins; i++) {
 		time_t s = edge[i] / 1000000000;
 		char text[32];
 		struct tm tm;
 
+		if (!sv_voice_bin_is_shown(view, &figures[i]))
+			continue;
 		strftime(text, sizeof(text), "%H:%M:%S", localtime_r(&s, &tm));
 		sv_table_add(table, "  %s +%g s", text, (edge[i + 1] - edge[i]) / 1e9);
 		for (int cell = 0; cell < 4; cell++)
@@ -121,6 +124,26 @@ static void print_points(const struct sv_voice_view *view)
 	sv_table_print(&table);
 }
 
+/* What makes the figures something else than what the network did. */
+static void print_caveats(const struct sv_voice_view *view, size_t rows)
+{
+	const struct sv_voice_table *table = view->table;
+
+	if (view->lost)
+		printf("%llu records lost: the rings were full\n", (unsigned long long)view->lost);
+	if (view->unrecorded > 0)
+		printf("%lld frames of the session not recorded (sample, budget, a busy CPU: svnet "
+		       "monitor list): if they were voice, they count as lost\n",
+		       (long long)view->unrecorded);
+	if (table->ignored)
+		printf("%llu packets ignored: there are more than %d streams, or their numbers "
+		       "jump\n",
+		       (unsigned long long)table->ignored, SV_VOICE_STREAMS);
+	if (!rows && !view->options->watch)
+		printf("no RTP stream in %llu frames, of which %llu may be RTP\n",
+		       (unsigned long long)table->packets, (unsigned long long)table->rtp);
+}
+
 void sv_voice_print_table(const struct sv_voice_view *view)
 {
 	static const char *const names[] = { "POINT",  "SOURCE",    "DESTINATION", "SSRC",
@@ -130,14 +153,10 @@ void sv_voice_print_table(const struct sv_voice_view *view)
 	const bool screen = view->options->watch && isatty(STDOUT_FILENO);
 	const size_t columns = sizeof(names) / sizeof(*names);
 	const size_t rows = sv_voice_table_sort(view->table);
-	_cleanup_free_ int64_t *edge = NULL;
 	struct sv_table table;
-	size_t bins;
 
-	edge = sv_voice_bins(view, &bins);
 	printf("%s", screen ? SCREEN_BEGIN : "");
-	if (view->lost)
-		printf("%llu records lost: the rings were full\n", (unsigned long long)view->lost);
+	print_caveats(view, rows);
 	fflush(stdout);
 	print_points(view);
 	printf("\n");
@@ -151,8 +170,8 @@ void sv_voice_print_table(const struct sv_voice_view *view)
 		if (!sv_voice_figure(view, row, &figures))
 			continue;
 		add_row(&table, row, &figures);
-		if (edge)
-			add_bin_rows(&table, view, row, edge, bins);
+		if (view->edge_ns)
+			add_bin_rows(&table, view, row);
 	}
 	sv_table_print(&table);
 	printf("%s", screen ? SCREEN_END : view->options->watch ? "\n" : "");

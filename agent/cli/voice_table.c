@@ -7,8 +7,13 @@
 #include "tap.h"
 #include "voice.h"
 
-#define ROWS_MAX 16384
+#define ROWS_MAX SV_VOICE_STREAMS
 #define SLOTS (2 * ROWS_MAX) /* a power of two */
+/* Streams may have as many slots (stream.h), and so many more for every packet: a number that jumps
+ * takes thousands. */
+#define STREAM_SLOTS (4 << 20)
+#define STREAM_SLOTS_A_PACKET 20
+#define ENDED_NS 60000000000LL /* a stream has ended when nothing came for so long */
 
 int sv_voice_table_init(struct sv_voice_table *table, const struct sv_voice_profile *profile)
 {
@@ -49,18 +54,16 @@ void sv_voice_place_name(const struct sv_voice_place *place, char *text, size_t 
 	char name[SV_CLI_POINT_MAX];
 
 	sv_cli_point_name(&place->point, name);
-	snprintf(text, size, "%s", place->point.vnet[0] || !place->file[0] ? name : place->file);
+	snprintf(text, size, "%s", *place->file ? place->file : name);
 }
 
 /* A point is what it is called: in files that follow one another it is the same. */
 static const struct sv_voice_place *place_of(struct sv_voice_table *table,
 					     const struct sv_point *point, const char *file)
 {
+	const char *name = point->vnet[0] || !file ? "" : file;
 	struct sv_voice_place *place;
-	char name[sizeof(place->file)] = "";
 
-	if (!point->vnet[0] && file)
-		snprintf(name, sizeof(name), "%s", file);
 	/* What was looked for last is first. */
 	for (struct sv_voice_place **at = &table->places; *at; at = &(*at)->next) {
 		place = *at;
@@ -74,7 +77,7 @@ static const struct sv_voice_place *place_of(struct sv_voice_table *table,
 	if (!place)
 		return NULL;
 	place->point = *point;
-	memcpy(place->file, name, sizeof(name));
+	place->file = name;
 	place->next = table->places;
 	table->places = place;
 	return place;
@@ -112,18 +115,34 @@ static void index_rows(struct sv_voice_table *table)
 	}
 }
 
-/* What looked like RTP and was not goes first. */
-static void drop_strangers(struct sv_voice_table *table)
+/* Those that are gone. */
+static void drop_rows(struct sv_voice_table *table)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < table->n; i++)
-		if (table->row[i]->stream.established)
-			table->row[n++] = table->row[i];
-		else
-			free_row(table->row[i]);
+	table->slots = 0;
+	for (size_t i = 0; i < table->n; i++) {
+		struct sv_voice_row *row = table->row[i];
+
+		if (row->gone) {
+			free_row(row);
+			continue;
+		}
+		table->slots += row->stream.n;
+		table->row[n++] = row;
+	}
 	table->n = n;
 	index_rows(table);
+}
+
+/* What looked like RTP and was not goes first. Where that makes little room it is not tried again.
+ */
+static void drop_strangers(struct sv_voice_table *table)
+{
+	for (size_t i = 0; i < table->n; i++)
+		table->row[i]->gone = !table->row[i]->stream.established;
+	drop_rows(table);
+	table->full = table->n > ROWS_MAX - ROWS_MAX / 16;
 }
 
 static struct sv_voice_row *add_row(struct sv_voice_table *table,
@@ -132,7 +151,7 @@ static struct sv_voice_row *add_row(struct sv_voice_table *table,
 {
 	struct sv_voice_row *row;
 
-	if (table->n == ROWS_MAX)
+	if (table->n == ROWS_MAX && !table->full)
 		drop_strangers(table);
 	if (table->n == ROWS_MAX)
 		return NULL;
@@ -148,6 +167,11 @@ static struct sv_voice_row *add_row(struct sv_voice_table *table,
 	return row;
 }
 
+static bool is_roomy(const struct sv_voice_table *table)
+{
+	return table->slots < STREAM_SLOTS + STREAM_SLOTS_A_PACKET * table->fresh;
+}
+
 int sv_voice_table_add(struct sv_voice_table *table, const struct sv_point *point, const char *file,
 		       const uint8_t *frame, size_t cap, int64_t at_ns)
 {
@@ -158,21 +182,26 @@ int sv_voice_table_add(struct sv_voice_table *table, const struct sv_point *poin
 	size_t have, len;
 	const uint8_t *udp = sv_flow_parse_udp(&flow, frame, cap, &have, &len);
 	uint32_t slot;
+	int rc;
 
 	table->packets++;
 	if (!udp || !sv_rtp_parse(&rtp, udp, have, len))
 		return 0;
 	table->rtp++;
+	table->fresh++;
 	place = place_of(table, point, file);
 	if (!place)
 		return -ENOMEM;
 	slot = *find(table, place, &flow, rtp.ssrc);
 	row = slot ? table->row[slot - 1] : add_row(table, place, &flow, rtp.ssrc);
-	if (!row) {
+	if (!row || !is_roomy(table)) {
 		table->ignored++;
 		return 0;
 	}
-	return sv_voice_stream_add(&row->stream, &rtp, at_ns);
+	table->slots -= row->stream.n;
+	rc = sv_voice_stream_add(&row->stream, &rtp, at_ns);
+	table->slots += row->stream.n;
+	return rc;
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */
@@ -213,32 +242,56 @@ size_t sv_voice_table_sort(struct sv_voice_table *table)
 /* Less than this is none: what a record's time is good for (maps/tap.h). */
 #define SAME_MS 0.02
 
-/* Does the stream come to `to` by way of `from`, and how long does that take? */
-static bool comes_by(const struct sv_voice_row *from, const struct sv_voice_row *to, double *ms)
+/* Are the same packets seen there, at another point? *ms: how long they take from there. */
+static bool is_same(const struct sv_voice_row *from, const struct sv_voice_row *to, double *ms)
 {
 	const char *a = from->place->point.vnet, *b = to->place->point.vnet;
 
-	if (from == to || from->ssrc != to->ssrc || !from->stream.established ||
-	    (*a && *b && strcmp(a, b)) || !sv_voice_path_delay(&to->stream, &from->stream, ms))
-		return false;
-	return *ms > SAME_MS || (*ms > -SAME_MS && from->born < to->born);
+	return from->place != to->place && from->ssrc == to->ssrc && from->stream.established &&
+	       (!*a || !*b || !strcmp(a, b)) && sv_voice_path_delay(&to->stream, &from->stream, ms);
 }
 
-static void find_entry(struct sv_voice_table *table, struct sv_voice_row *to)
+/* The stream of the same addresses, or (translated) of others, from which it takes longest. */
+static const struct sv_voice_row *find_first(const struct sv_voice_table *table,
+					     const struct sv_voice_row *to, bool translated,
+					     bool *seen)
 {
+	const struct sv_voice_row *first = NULL, *other[8];
 	double ms, longest_ms = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < table->n; i++) {
 		const struct sv_voice_row *from = table->row[i];
 
-		if (!comes_by(from, to, &ms))
+		if (translated == !memcmp(&from->flow, &to->flow, sizeof(to->flow)) ||
+		    !is_same(from, to, &ms))
 			continue;
-		if (!to->entry || ms > longest_ms + SAME_MS ||
-		    (ms > longest_ms - SAME_MS && from->born < to->entry->born)) {
+		*seen = true;
+		/* Two at one point: an echo, or calls that play the same file. */
+		for (size_t j = 0; j < n; j++)
+			if (other[j]->place == from->place)
+				return NULL;
+		if (n == sizeof(other) / sizeof(*other))
+			return NULL;
+		other[n++] = from;
+		if (ms <= -SAME_MS || (ms <= SAME_MS && from->born > to->born))
+			continue;
+		if (!first || ms > longest_ms + SAME_MS ||
+		    (ms > longest_ms - SAME_MS && from->born < first->born)) {
 			longest_ms = ms;
-			to->entry = from;
+			first = from;
 		}
 	}
+	return first;
+}
+
+static const struct sv_voice_row *find_entry(const struct sv_voice_table *table,
+					     const struct sv_voice_row *to)
+{
+	bool seen = false;
+	const struct sv_voice_row *entry = find_first(table, to, false, &seen);
+
+	return seen ? entry : find_first(table, to, true, &seen);
 }
 
 void sv_voice_table_match(struct sv_voice_table *table)
@@ -249,10 +302,30 @@ void sv_voice_table_match(struct sv_voice_table *table)
 		if (!to->stream.established)
 			continue;
 		if (!to->entry)
-			find_entry(table, to);
+			to->entry = find_entry(table, to);
 		if (to->entry)
 			sv_voice_path_match(&to->stream, &to->entry->stream);
 	}
+}
+
+/* Streams that have ended, and whose entry has: what that has is still missed. */
+static void drop_ended(struct sv_voice_table *table, int64_t now_ns)
+{
+	size_t before = table->n;
+
+	for (size_t i = 0; i < table->n; i++)
+		table->row[i]->gone = table->row[i]->stream.seen_ns < now_ns - ENDED_NS;
+	for (size_t i = 0; i < table->n; i++) {
+		struct sv_voice_row *row = table->row[i];
+
+		if (row->gone && row->entry && !row->entry->gone)
+			row->gone = false;
+	}
+	for (size_t i = 0; i < table->n; i++)
+		if (table->row[i]->entry && table->row[i]->entry->gone)
+			table->row[i]->entry = NULL;
+	drop_rows(table);
+	table->full &= table->n == before;
 }
 
 void sv_voice_table_shown(struct sv_voice_table *table, int64_t to_ns, int64_t before_ns)
@@ -268,4 +341,6 @@ void sv_voice_table_shown(struct sv_voice_table *table, int64_t to_ns, int64_t b
 			row->shown_ns = last_ns + 1;
 		sv_voice_stream_trim(&row->stream, before_ns);
 	}
+	drop_ended(table, to_ns);
+	table->fresh = 0;
 }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdlib.h>
+#include <string.h>
 
 #include "path.h"
+#include "quality.h"
 
 static bool same(const struct sv_voice_slot *a, const struct sv_voice_slot *b)
 {
 	return a->flags & b->flags & SV_VOICE_RECEIVED && a->seq == b->seq && a->ts == b->ts;
 }
 
-/* As many packets in a row may be looked for everywhere, and not be found. */
+/* After as many packets in a row that were looked for everywhere in vain, one of as many is. */
 #define SEARCHES 100
+#define NUMBERS 65536
 
 struct match {
 	const struct sv_voice_stream *from;
@@ -18,15 +21,23 @@ struct match {
 	unsigned int searched; /* in vain, since the last that was found */
 };
 
+/* Where its number has its place; everywhere, where numbers began anew. */
 static const struct sv_voice_slot *search(struct match *m, const struct sv_voice_slot *slot,
 					  size_t index)
 {
-	if (m->searched > SEARCHES)
+	const struct sv_voice_stream *from = m->from;
+	const bool anew = from->restarts;
+	size_t i = 0;
+
+	if (anew && m->searched > SEARCHES && m->searched++ % SEARCHES)
 		return NULL;
-	for (size_t i = 0; i < m->from->n; i++)
-		if (same(&m->from->slot[i], slot)) {
+	/* The first slot always holds a packet. */
+	if (!anew && from->n)
+		i = (uint16_t)(slot->seq - from->slot[0].seq);
+	for (; i < from->n; i += anew ? 1 : NUMBERS)
+		if (same(&from->slot[i], slot)) {
 			m->offset = (ptrdiff_t)i - (ptrdiff_t)index;
-			return &m->from->slot[i];
+			return &from->slot[i];
 		}
 	m->searched++;
 	return NULL;
@@ -95,18 +106,20 @@ void sv_voice_path_match(struct sv_voice_stream *to, const struct sv_voice_strea
 }
 
 void sv_voice_path_missed(const struct sv_voice_stream *to, const struct sv_voice_stream *from,
-			  int64_t from_ns, int64_t to_ns, struct sv_voice_missed *missed)
+			  const int64_t *edge_ns, size_t n, struct sv_voice_missed *missed)
 {
 	struct match m = { .from = to };
 
-	*missed = (struct sv_voice_missed){ 0 };
+	memset(missed, 0, n * sizeof(*missed));
 	for (size_t i = 0; i < from->n; i++) {
 		const struct sv_voice_slot *slot = &from->slot[i];
+		ssize_t at = -1;
 
-		if (!(slot->flags & SV_VOICE_RECEIVED) || slot->at_ns < from_ns ||
-		    slot->at_ns >= to_ns)
+		if (slot->flags & SV_VOICE_RECEIVED)
+			at = sv_voice_interval(edge_ns, n, slot->at_ns);
+		if (at < 0)
 			continue;
-		missed->sent++;
-		missed->missed += !find(&m, slot, i);
+		missed[at].sent++;
+		missed[at].missed += !find(&m, slot, i);
 	}
 }

@@ -19,13 +19,13 @@ size_t sv_voice_path_delay(const struct sv_voice_stream *to, const struct sv_voi
 void sv_voice_path_match(struct sv_voice_stream *to, const struct sv_voice_stream *from);
 
 /*
- * Of what came to `from` in from_ns … to_ns, how much never came to `to`: also when `to` has ended
- * since, where its own numbers say nothing.
+ * Of what came to `from` in each of `n` intervals, as sv_voice_sums() has them, how much never came
+ * to `to`: also when `to` has ended since, where its own numbers say nothing.
  */
 struct sv_voice_missed {
 	uint64_t sent, missed;
 };
 void sv_voice_path_missed(const struct sv_voice_stream *to, const struct sv_voice_stream *from,
-			  int64_t from_ns, int64_t to_ns, struct sv_voice_missed *missed);
+			  const int64_t *edge_ns, size_t n, struct sv_voice_missed *missed);
 
 #endif

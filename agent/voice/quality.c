@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <math.h>
 #include <string.h>
-#include <sys/types.h>
 
 #include "emodel.h"
 #include "quality.h"
@@ -9,6 +8,17 @@
 #define BURST_RATIO_MAX 8
 
 /* ---- sums ----------------------------------------------------------------------------------- */
+
+/* Boyer and Moore's majority vote. */
+static void vote(struct sv_voice_sum *sum, uint8_t type)
+{
+	if (!sum->votes)
+		sum->type = type;
+	if (sum->type == type)
+		sum->votes++;
+	else
+		sum->votes--;
+}
 
 static void add_received(struct sv_voice_sum *sum, const struct sv_voice_slot *slot)
 {
@@ -21,7 +31,10 @@ static void add_received(struct sv_voice_sum *sum, const struct sv_voice_slot *s
 	sum->reordered += !!(slot->flags & SV_VOICE_REORDERED);
 	sum->late += !!(slot->flags & SV_VOICE_IS_LATE);
 	sum->early += !!(slot->flags & SV_VOICE_IS_EARLY);
-	sum->comfort_noise += !!(slot->flags & SV_VOICE_NOISE);
+	if (slot->flags & SV_VOICE_NOISE)
+		sum->comfort_noise++;
+	else
+		vote(sum, slot->pt);
 	if (slot->flags & SV_VOICE_JITTER) {
 		sum->jitters++;
 		sum->jitter_sum_ms += slot->jitter_ms;
@@ -85,8 +98,7 @@ static void add_slot(struct sv_voice_sum *sum, const struct sv_voice_slot *slot)
 		sum->burst_max = sum->run;
 }
 
-/* The interval that holds at_ns, or -1. */
-static ssize_t interval(const int64_t *edge_ns, size_t n, int64_t at_ns)
+ssize_t sv_voice_interval(const int64_t *edge_ns, size_t n, int64_t at_ns)
 {
 	size_t low = 0, high = n;
 
@@ -116,7 +128,7 @@ void sv_voice_sums(const struct sv_voice_stream *stream, const int64_t *edge_ns,
 			before = after;
 			after = next_received(stream, i);
 		}
-		at = interval(edge_ns, n, time_of(stream, i, before, after));
+		at = sv_voice_interval(edge_ns, n, time_of(stream, i, before, after));
 		if (at >= 0)
 			add_slot(&sum[at], &stream->slot[i]);
 	}
@@ -152,8 +164,8 @@ double sv_voice_sum_burst_ratio(const struct sv_voice_sum *sum)
 void sv_voice_rate(const struct sv_voice_stream *stream, const struct sv_voice_sum *sum,
 		   double network_ms, struct sv_voice_quality *quality)
 {
-	const struct sv_voice_codec *codec =
-		stream->profile->payload[sv_voice_stream_type(stream)].codec;
+	const uint8_t type = sum->votes ? sum->type : sv_voice_stream_type(stream);
+	const struct sv_voice_codec *codec = stream->profile->payload[type].codec;
 	struct sv_emodel model = sv_emodel_default;
 
 	*quality = (struct sv_voice_quality){ .r = NAN, .mos = NAN };
@@ -173,4 +185,5 @@ void sv_voice_rate(const struct sv_voice_stream *stream, const struct sv_voice_s
 	quality->r = sv_emodel_r(&model);
 	quality->mos = sv_emodel_mos(quality->r);
 	quality->word = sv_emodel_word(quality->r);
+	quality->codec = codec->name;
 }

@@ -2,6 +2,8 @@
 #ifndef SV_AGENT_VOICE_QUALITY_H
 #define SV_AGENT_VOICE_QUALITY_H
 
+#include <sys/types.h>
+
 #include "stream.h"
 
 /*
@@ -21,6 +23,10 @@ struct sv_voice_sum {
 	uint64_t duplicated; /* copies beyond the first */
 	uint64_t reordered, late, early;
 	uint64_t comfort_noise; /* of received */
+	/* The payload type of more than half of the others; none of it is that common: votes is 0,
+	 * or a guess. */
+	uint64_t votes;
+	uint8_t type;
 	/* Runs of packets that the decoder lacks, lost or discarded. */
 	uint64_t bursts, burst_max;
 	uint64_t run; /* of the one that is not over */
@@ -34,6 +40,8 @@ struct sv_voice_sum {
 /* Interval i of `n` is edge_ns[i] … edge_ns[i + 1], the latter not itself; edges go up. */
 void sv_voice_sums(const struct sv_voice_stream *stream, const int64_t *edge_ns, size_t n,
 		   struct sv_voice_sum *sum);
+/* The interval that holds at_ns, or -1. */
+ssize_t sv_voice_interval(const int64_t *edge_ns, size_t n, int64_t at_ns);
 /* Of what came, or was due, in from_ns … to_ns. */
 void sv_voice_sum(const struct sv_voice_stream *stream, int64_t from_ns, int64_t to_ns,
 		  struct sv_voice_sum *sum);
@@ -50,6 +58,7 @@ struct sv_voice_quality {
 	double mouth_to_ear_ms; /* coder and packet, network, de-jitter buffer */
 	double r, mos; /* NAN: cannot be said (no packets, or no published values for the codec) */
 	const char *word; /* of G.107 annex B; NULL likewise */
+	const char *codec; /* as which it was rated; NULL: not */
 };
 /*
  * `network_ms` is the one-way delay before the point (or beyond it) that nobody measured; the

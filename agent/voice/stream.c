@@ -171,6 +171,22 @@ static void move_jitter(struct sv_voice_stream *stream, struct sv_voice_slot *sl
 		slot->flags |= SV_VOICE_JITTER;
 }
 
+/* Packets' times begin with this one. */
+static void begin_times(struct sv_voice_stream *stream, int64_t at_ns)
+{
+	stream->begun = true;
+	stream->origin_ns = at_ns;
+	sv_voice_buffer_init(&stream->buffer, &stream->profile->buffer);
+}
+
+/* The newest packet, with a time from before the first one's: the sender has set its clock. */
+static bool is_set_back(struct sv_voice_stream *stream, const struct sv_voice_slot *slot,
+			const struct sv_rtp *rtp)
+{
+	return slot == last(stream) && !slot->copies &&
+	       stream->prev_media_ms + elapsed_ms(stream, rtp) <= -EARLIER_MS;
+}
+
 static void time_packet(struct sv_voice_stream *stream, struct sv_voice_slot *slot,
 			const struct sv_rtp *rtp, int64_t at_ns)
 {
@@ -178,9 +194,8 @@ static void time_packet(struct sv_voice_stream *stream, struct sv_voice_slot *sl
 
 	if (!stream->profile->payload[rtp->pt].clock)
 		return;
-	if (!stream->begun) {
-		stream->begun = true;
-		stream->origin_ns = at_ns;
+	if (!stream->begun || is_set_back(stream, slot, rtp)) {
+		begin_times(stream, at_ns);
 	} else {
 		step_ms = elapsed_ms(stream, rtp);
 		media_ms = stream->prev_media_ms + step_ms;
@@ -243,7 +258,6 @@ static int start_over(struct sv_voice_stream *stream, const struct sv_rtp *rtp, 
 		return rc;
 	stream->begun = false;
 	stream->jitter_ms = 0;
-	sv_voice_buffer_init(&stream->buffer, &stream->profile->buffer);
 	fill(stream, stream->n - 1, rtp, at_ns);
 	return 0;
 }

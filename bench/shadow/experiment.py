@@ -28,6 +28,7 @@ import figures  # noqa: E402
 
 BUILD = os.environ.get("B", "build")
 SECONDS = int(os.environ.get("PHASE_SECONDS", "300"))
+LONGEST = 1600  # of six phases, in bins of ten seconds: `svnet voice --bin` takes 1,024 instants
 SEEDS = os.environ.get("SEEDS", "1").split()
 JOBS = int(os.environ.get("JOBS", "1"))
 PREFIX = os.environ.get("NS_PREFIX", "svexp")
@@ -82,7 +83,7 @@ def one(seed):
 
 
 def start(seed, shown):
-    """A seed in a process of its own; its output in run.log and, if it is the only one, here as well."""
+    """A seed in a process of its own; its output in SEED.log and, if it is the only one, here as well."""
     path = folder_of(seed) + ".log"
     os.makedirs(os.path.dirname(path), exist_ok=True)
     argv = [sys.executable, os.path.abspath(__file__), str(seed)]
@@ -97,6 +98,8 @@ def start(seed, shown):
 
 
 def everything():
+    if SECONDS > LONGEST:
+        sys.exit("experiment: PHASE_SECONDS=%d: %d is the most that one recording can be rated for" % (SECONDS, LONGEST))
     estimate = (SECONDS * len(PHASES) + 60) * -(-len(SEEDS) // JOBS)
     say("seeds %s, %d at a time: about %d minutes" % (", ".join(SEEDS), JOBS, -(-estimate // 60)))
     begin = time.monotonic()

@@ -516,6 +516,49 @@ static void test_silence(void **state)
 	sv_voice_stream_fini(&call.stream);
 }
 
+/* A sender that sets its clock to before the call began: numbers go on, and so does the jitter. */
+static void test_clock_set_back(void **state)
+{
+	struct call call;
+
+	(void)state;
+	call_init(&call, 1, 1000000);
+	for (int i = 0; i < 100; i++)
+		put(&call, i, 0);
+	call.ts0 = 1000;
+	for (int i = 100; i < 300; i++)
+		put(&call, i, i % 2 ? 4 : 0);
+	assert_int_equal(total(&call).received, 300);
+	assert_int_equal(total(&call).lost + total(&call).late + total(&call).early, 0);
+	assert_int_equal(total(&call).jitters, 298);
+	assert_near(total(&call).jitter_max_ms, 4, 1e-3);
+	assert_near(call.stream.jitter_ms, 4, 1e-3);
+	sv_voice_stream_fini(&call.stream);
+}
+
+/* An interval is rated by the codec that was spoken in it. */
+static void test_types_by_interval(void **state)
+{
+	struct sv_voice_quality quality;
+	struct sv_rtp rtp = { .pt = 0 };
+	struct sv_voice_sum sum;
+	struct call call;
+
+	(void)state;
+	call_init(&call, 0, 0);
+	for (int i = 0; i < 1000; i++, rtp.seq++, rtp.ts += 160) {
+		rtp.pt = i >= 800 ? 18 : 0;
+		sv_voice_stream_add(&call.stream, &rtp, i * 20 * MS);
+	}
+	sv_voice_sum(&call.stream, 0, 10000 * MS, &sum);
+	sv_voice_rate(&call.stream, &sum, 0, &quality);
+	assert_string_equal(quality.codec, "G.711");
+	sv_voice_sum(&call.stream, 17000 * MS, 20000 * MS, &sum);
+	sv_voice_rate(&call.stream, &sum, 0, &quality);
+	assert_string_equal(quality.codec, "G.729A+VAD");
+	sv_voice_stream_fini(&call.stream);
+}
+
 /* Without a clock there is neither jitter nor playout, and without published values no rating. */
 static void test_unknown_codec(void **state)
 {
@@ -725,6 +768,14 @@ static void test_path(void **state)
 	sv_voice_stream_fini(&in.stream);
 }
 
+static void count_missed(const struct call *to, const struct call *from, int64_t from_ns,
+			 int64_t to_ns, struct sv_voice_missed *missed)
+{
+	const int64_t edge_ns[] = { from_ns, to_ns };
+
+	sv_voice_path_missed(&to->stream, &from->stream, edge_ns, 1, missed);
+}
+
 /* What never came out, also when nothing does any more. */
 static void test_missed(void **state)
 {
@@ -739,16 +790,44 @@ static void test_missed(void **state)
 		if (i >= 20 && i < 400 && i % 10 != 3)
 			put(&out, i, 10);
 	}
-	sv_voice_path_missed(&out.stream, &in.stream, INT64_MIN, INT64_MAX, &missed);
+	count_missed(&out, &in, INT64_MIN, INT64_MAX, &missed);
 	assert_int_equal(missed.sent, 500);
 	assert_int_equal(missed.missed, 20 + 38 + 100);
-	sv_voice_path_missed(&out.stream, &in.stream, in.base_ns + 2000 * MS,
-			     in.base_ns + 4000 * MS, &missed);
+	count_missed(&out, &in, in.base_ns + 2000 * MS, in.base_ns + 4000 * MS, &missed);
 	assert_int_equal(missed.sent, 100);
 	assert_int_equal(missed.missed, 10);
-	sv_voice_path_missed(&out.stream, &in.stream, in.base_ns + 9000 * MS, INT64_MAX, &missed);
+	count_missed(&out, &in, in.base_ns + 9000 * MS, INT64_MAX, &missed);
 	assert_int_equal(missed.sent, 50);
 	assert_int_equal(missed.missed, 50);
+	sv_voice_stream_fini(&out.stream);
+	sv_voice_stream_fini(&in.stream);
+}
+
+/* However long an outage is at the begin, and of whatever part of the call one asks. */
+static void test_missed_at_begin(void **state)
+{
+	struct sv_voice_missed missed, bin[10];
+	struct call in, out;
+	int64_t edge_ns[11];
+
+	(void)state;
+	call_init(&in, 65400, 5);
+	call_init(&out, 65400, 5);
+	for (int i = 0; i < 500; i++) {
+		put(&in, i, 0);
+		if (i >= 300)
+			put(&out, i, 10);
+	}
+	count_missed(&out, &in, INT64_MIN, INT64_MAX, &missed);
+	assert_int_equal(missed.sent, 500);
+	assert_int_equal(missed.missed, 300);
+	for (int i = 0; i <= 10; i++)
+		edge_ns[i] = in.base_ns + i * 1000 * MS;
+	sv_voice_path_missed(&out.stream, &in.stream, edge_ns, 10, bin);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(bin[i].sent, 50);
+		assert_int_equal(bin[i].missed, i < 6 ? 50 : 0);
+	}
 	sv_voice_stream_fini(&out.stream);
 	sv_voice_stream_fini(&in.stream);
 }
@@ -812,6 +891,9 @@ int main(void)
 		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_missed),
+		cmocka_unit_test(test_missed_at_begin),
+		cmocka_unit_test(test_clock_set_back),
+		cmocka_unit_test(test_types_by_interval),
 		cmocka_unit_test(test_noise),
 	};
 

@@ -249,10 +249,15 @@ static void test_damage(void **state)
 
 static void test_points(void **state)
 {
-	static const char *const others[] = {
-		"eth0", "A/exit", "A/exit r3", "A/exit r3:eth1 up", "A/exit r3:eth1 out more",
-		"",	"/ :"
-	};
+	static const char *const others[] = { "eth0",
+					      "A/exit",
+					      "A/exit r3",
+					      "A/exit r3:eth1 up",
+					      "A/exit r3:eth1 out more",
+					      "",
+					      "/ :",
+					      "A/\x1b[2J r3:eth1 out",
+					      "A/e\xff r3:eth1" };
 	static const uint8_t directions[] = { 0, SV_POINT_IN, SV_POINT_OUT,
 					      SV_POINT_IN | SV_POINT_OUT };
 	struct sv_point point, back;
@@ -352,6 +357,87 @@ static void test_strangers(void **state)
 	sv_voice_table_fini(&table);
 }
 
+/* A table of streams stays full; numbers that jump take no more room than there is. */
+static void test_full(void **state)
+{
+	struct sv_voice_table table;
+
+	(void)state;
+	assert_int_equal(sv_voice_table_init(&table, &profile), 0);
+	for (int i = 0; i < 2 * SV_VOICE_STREAMS; i++)
+		for (int seq = 0; seq < 2; seq++)
+			add_rtp(&table, &entry_in, MACS "0800", false, seq, i, BASE_NS + seq * MS);
+	assert_int_equal(table.n, SV_VOICE_STREAMS);
+	assert_int_equal(table.ignored, 2 * SV_VOICE_STREAMS);
+	/* A minute later they have ended, and others have their places. */
+	sv_voice_table_shown(&table, BASE_NS + 100000 * MS, BASE_NS + 99000 * MS);
+	assert_int_equal(table.n, 0);
+	table.ignored = 0;
+	for (int i = 0; i < 20000; i++)
+		add_rtp(&table, &entry_in, MACS "0800", false, i < 2 ? i : i * 2999, 7,
+			BASE_NS + (100000 + i) * MS);
+	assert_true(table.ignored > 10000);
+	assert_true(table.slots < 5 << 20);
+	sv_voice_table_fini(&table);
+}
+
+/* An echo of a call, or another call that plays the same file, is not on its way. */
+static void test_entries(void **state)
+{
+	static const char *const calls[] = { MACS "0800", MACS "86dd" };
+	struct sv_voice_table table;
+
+	(void)state;
+	assert_int_equal(sv_voice_table_init(&table, &profile), 0);
+	for (int i = 0; i < 100; i++)
+		for (int call = 0; call < 2; call++) {
+			int64_t at_ns = BASE_NS + (i * 20 + call * 300) * MS;
+
+			add_rtp(&table, &entry_in, calls[call], call, i, 1, at_ns);
+			add_rtp(&table, &exit_out, calls[call], call, i, 1, at_ns + 5 * MS);
+		}
+	sv_voice_table_match(&table);
+	assert_int_equal(sv_voice_table_sort(&table), 4);
+	for (int i = 0; i < 4; i++) {
+		const struct sv_voice_row *row = table.row[i];
+		struct sv_voice_sum sum;
+
+		sv_voice_sum(&row->stream, INT64_MIN, INT64_MAX, &sum);
+		if (!memcmp(&row->place->point, &entry_in, sizeof(entry_in))) {
+			assert_null(row->entry);
+			continue;
+		}
+		assert_memory_equal(&row->entry->flow, &row->flow, sizeof(row->flow));
+		assert_true(fabs(sum.delay_max_ms - 5) < 1e-3);
+	}
+	sv_voice_table_fini(&table);
+	/* Translated on the way: nobody else has its packets. */
+	assert_int_equal(sv_voice_table_init(&table, &profile), 0);
+	for (int i = 0; i < 100; i++) {
+		add_rtp(&table, &entry_in, calls[0], false, i, 1, BASE_NS + i * 20 * MS);
+		add_rtp(&table, &exit_out, calls[1], true, i, 1, BASE_NS + (i * 20 + 5) * MS);
+	}
+	sv_voice_table_match(&table);
+	sv_voice_table_sort(&table);
+	assert_true(!!table.row[0]->entry != !!table.row[1]->entry);
+	sv_voice_table_fini(&table);
+}
+
+/* Files of one name in different folders are two points. */
+static void test_files(void **state)
+{
+	struct bytes frame = { 0 };
+	struct sv_voice_table table;
+
+	(void)state;
+	assert_int_equal(sv_voice_table_init(&table, &profile), 0);
+	put_rtp(&frame, MACS "0800", false, 1, 1);
+	sv_voice_table_add(&table, &nowhere, "host1/call.pcap", frame.byte, frame.len, BASE_NS);
+	sv_voice_table_add(&table, &nowhere, "host3/call.pcap", frame.byte, frame.len, BASE_NS);
+	assert_int_equal(table.n, 2);
+	sv_voice_table_fini(&table);
+}
+
 /* Frames at random, whole and cut: never a read beyond their end. */
 static void test_frames(void **state)
 {
@@ -430,6 +516,7 @@ static void test_options(void **state)
 		{ "{\"session\":\"s\",\"r\":[\"f\"]}", "svnet voice SESSION" },
 		{ "{\"r\":[\"f\"],\"watch\":true}", "--watch" },
 		{ "{\"session\":\"s\",\"watch\":true,\"bin\":[\"@1\",\"@2\"]}", "--watch" },
+		{ "{\"session\":\"s\",\"watch\":true,\"from\":\"@1\"}", "--watch" },
 		{ "{\"r\":[\"f\"],\"bin\":[\"@20\",\"@10\"]}", "go up" },
 		{ "{\"r\":[\"f\"],\"bin\":[\"1ms\"]}", "at least 10ms" },
 		{ "{\"r\":[\"f\"],\"bin\":[\"soon\"]}", "no duration" },
@@ -465,30 +552,36 @@ static void test_bins(void **state)
 	struct sv_voice_view view = {
 		.table = &table, .options = &options, .from_ns = INT64_MIN, .to_ns = INT64_MAX
 	};
+	struct sv_err err = { 0 };
 	int64_t *edge;
 	size_t n;
 
 	(void)state;
 	assert_int_equal(sv_voice_table_init(&table, &profile), 0);
-	edge = sv_voice_bins(&view, &n);
+	assert_int_equal(sv_voice_bins(&view, &edge, &n, &err), 0);
 	assert_null(edge);
 	assert_int_equal(n, 0);
 	for (int i = 0; i < 100; i++)
 		add_rtp(&table, &entry_in, MACS "0800", false, i, 1, BASE_NS + i * 20 * MS);
-	edge = sv_voice_bins(&view, &n);
+	assert_int_equal(sv_voice_bins(&view, &edge, &n, &err), 0);
 	assert_int_equal(n, 5);
 	assert_int_equal(edge[0], 1700000000000 * MS);
 	assert_int_equal(edge[5], 1700000002500 * MS);
 	free(edge);
 	view.from_ns = BASE_NS + 100 * MS;
 	view.to_ns = BASE_NS + 1000 * MS;
-	edge = sv_voice_bins(&view, &n);
+	assert_int_equal(sv_voice_bins(&view, &edge, &n, &err), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(edge[0], view.from_ns);
 	assert_int_equal(edge[2], view.to_ns);
 	free(edge);
+	options.bin_ns = 1000;
+	view.from_ns = BASE_NS - 1000 * MS;
+	assert_int_equal(sv_voice_bins(&view, &edge, &n, &err), -ERANGE);
+	assert_null(edge);
+	assert_non_null(strstr(err.text, "--from"));
 	options = (struct sv_voice_options){ .cut_ns = { 10, 20, 40 }, .cuts = 3 };
-	edge = sv_voice_bins(&view, &n);
+	assert_int_equal(sv_voice_bins(&view, &edge, &n, &err), 0);
 	assert_int_equal(n, 2);
 	assert_int_equal(edge[2], 40);
 	free(edge);
@@ -501,8 +594,10 @@ int main(void)
 		cmocka_unit_test(test_pcap),	cmocka_unit_test(test_pcapng),
 		cmocka_unit_test(test_damage),	cmocka_unit_test(test_points),
 		cmocka_unit_test(test_streams), cmocka_unit_test(test_strangers),
-		cmocka_unit_test(test_frames),	cmocka_unit_test(test_g711a),
-		cmocka_unit_test(test_options), cmocka_unit_test(test_bins),
+		cmocka_unit_test(test_full),	cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_files),	cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_g711a),	cmocka_unit_test(test_options),
+		cmocka_unit_test(test_bins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
