@@ -348,6 +348,22 @@ static int spec_to_devices(struct step *s, struct sv_attach_spec *out,
 	return rc;
 }
 
+/* Under an edge's number that is new, what was learned is another's: of an edge that changed its
+ * number, or of one that a daemon did not live to forget. */
+static int forget_former(struct step *s, const struct sv_attach_spec *want)
+{
+	if (!(want->val.flags & SV_ATTACH_LEARN))
+		return 0;
+	for (size_t i = 0; i < s->actual->n_attach; i++) {
+		const struct sv_attach_spec *have = &s->actual->attach[i].spec;
+
+		if (have->key.ifindex == want->key.ifindex && have->key.vlan == want->key.vlan &&
+		    have->val.flags & SV_ATTACH_LEARN && have->val.edge == want->val.edge)
+			return 0;
+	}
+	return sv_neigh_flush(s->agent->plane, want->val.edge, s->err);
+}
+
 static int attach_set(struct step *s)
 {
 	struct sv_attach_spec *specs = calloc(s->op->n ?: 1, sizeof(*specs));
@@ -355,7 +371,10 @@ static int attach_set(struct step *s)
 	size_t n = 0;
 
 	while (!rc && n < s->op->n) {
-		rc = spec_to_devices(s, &specs[n], &s->desired->attach[s->op->index[n]].spec);
+		const struct sv_attach_spec *want = &s->desired->attach[s->op->index[n]].spec;
+
+		rc = spec_to_devices(s, &specs[n], want);
+		rc = rc ? rc : forget_former(s, want);
 		n++;
 	}
 	if (!rc)

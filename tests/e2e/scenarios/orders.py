@@ -57,22 +57,55 @@ def behind(topo):
     live_is(topo, "B")
 
 
+class Copy:
+    """Of the document as it is now."""
+
+    def __init__(self, topo):
+        self.topo, self.path = topo, f"{topo.folders['store']}/document.json"
+        with open(self.path, encoding="utf-8") as f:
+            self.document = json.load(f)
+
+    def put_back(self):
+        with open(self.path + ".copy", "w", encoding="utf-8") as f:
+            json.dump(self.document, f)
+        os.rename(self.path + ".copy", self.path)
+        wait_for("the agents to take the copy", lambda: all(
+            h.status()["revision"] == self.document["revision"] for h in self.topo.hosts), 20)
+
+
 @scenario("orders: a document from a copy takes orders as the lost one did", Three)
 def put_back(topo):
     start_b(topo)
-    first = topo.hosts[0]
-    document = f"{topo.folders['store']}/document.json"
-    with open(document, encoding="utf-8") as f:
-        old = json.load(f)
+    first, copy = topo.hosts[0], Copy(topo)
     first.svnet("flip", "web", "--to", "B")
     first.svnet("flip", "web", "--to", "A")
-    with open(document + ".copy", "w", encoding="utf-8") as f:
-        json.dump(old, f)
-    os.rename(document + ".copy", document)
-    wait_for("the agents to take the copy", lambda: all(
-        h.status()["revision"] == old["revision"] for h in topo.hosts), 20)
+    copy.put_back()
     live_is(topo, "A")
     first.svnet("flip", "web", "--to", "B")
+    live_is(topo, "B")
+    heard_is(topo, "B")
+
+
+@scenario("orders: a copy that does not know who is heard lets its own be heard, and nobody by mistake", Three, ("tc",))
+def unknown(topo):
+    copy = Copy(topo)
+    start_b(topo)
+    topo.hosts[0].svnet("flip", "web", "--to", "B")
+    heard_is(topo, "B")
+    copy.put_back()
+    topo.ready()
+    live_is(topo, "A")
+    start_b(topo)  # in the role that the one before had; A is heard
+
+
+@scenario("orders: a group that is held takes orders at a host that was made anew", Three, ("xdp",))
+def held(topo):
+    start_b(topo)
+    first, _, last = topo.hosts
+    first.svnet("hold", "web")
+    made_anew(last)
+    topo.ready()
+    first.svnet("flip", "web", "--to", "B", "--confirm", "60s")
     live_is(topo, "B")
     heard_is(topo, "B")
 
