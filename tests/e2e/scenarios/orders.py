@@ -104,8 +104,7 @@ def held(topo):
     first, _, last = topo.hosts
     first.svnet("hold", "web")
     made_anew(last)
-    topo.ready()
-    first.svnet("flip", "web", "--to", "B", "--confirm", "60s")
+    wait_for("the flip", lambda: first.try_svnet("flip", "web", "--to", "B", "--confirm", "60s")[0] == 0, 30)
     live_is(topo, "B")
     heard_is(topo, "B")
 
