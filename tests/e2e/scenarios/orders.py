@@ -98,14 +98,18 @@ def unknown(topo):
     start_b(topo)  # in the role that the one before had; A is heard
 
 
-@scenario("orders: a group that is held takes orders at a host that was made anew", Three, ("xdp",))
+@scenario("orders: after a hold, a flip to be confirmed meets a host that was made anew", Three, ("xdp",))
 def held(topo):
     start_b(topo)
     first, _, last = topo.hosts
     first.svnet("hold", "web")
-    made_anew(last)
-    wait_for("the flip", lambda: first.try_svnet("flip", "web", "--to", "B", "--confirm", "60s")[0] == 0, 30)
-    live_is(topo, "B")
+    done = last.purge()
+    need(done.returncode == 0, f"{last.name}: purge: {done.stderr}")
+    first.try_svnet("flip", "web", "--to", "B", "--confirm", "60s", "--force", "--timeout", "1s")
+    last.start()
+    wait_for("B to be heard everywhere", lambda: all(
+        host.group("web")["live"] == "B" for host, *_ in topo.edges()), 30)
+    first.svnet("confirm", "web")
     heard_is(topo, "B")
 
 
