@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 
+from lib.one import One
 from lib.shell import binary, need, wait_for
 from lib.tap import scenario
 from lib.topo import Three, chain
@@ -170,3 +171,23 @@ def purge(topo):
     topo.start_agents()
     topo.apply(topo.base_network)
     topo.ready()
+
+
+@scenario("life: a device of somebody else's is no VNode's while it is in a bridge", One, ("tc",))
+def bridged(topo):
+    host, net = topo.hosts[0], topo.network()
+    for line in ("add tap0 type veth peer name machine", "add br0 type bridge", "set tap0 master br0"):
+        host.net.run("ip", "link", *line.split())
+    net["vnets"]["C"] = {
+        "vnodes": {"x": {"host": host.name, "driver": "external", "interfaces": {"a": {"device": "tap0"}}}},
+        "edges": {"e": {"port": f"{host.name}:e1", "vlan": 7, "ends": ["x:a"]}}}
+    code, _, text = host.try_svnet("apply", topo.write(net), "--timeout", "5s")
+    said = f"{text} {host.status()['errors']}"
+    need(code and "tap0 is a port of br0" in said and "nomaster" in said, f"exit {code}: {said}")
+    need(host.net.run("ip", "-o", "link", "show", "tap0").stdout.count("UP") == 0, "tap0 was brought up")
+    host.net.run("ip", "link", "set", "tap0", "nomaster")
+    wait_for("tap0 to be taken up", lambda: not host.status()["errors"] and "UP" in
+             host.net.run("ip", "-o", "link", "show", "tap0").stdout, 20)
+    topo.apply(topo.network())
+    for dev in ("tap0", "br0"):
+        host.net.run("ip", "link", "delete", dev)
