@@ -197,7 +197,10 @@ static void test_port_half_attached(void **state)
 	(void)state;
 	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
 	assert_true(only_port().whole);
-	run("rm %s/ports/%u-*/tc", PIN, pa);
+	if (only_port().tc == SV_TC_TCX)
+		run("rm %s/ports/%u-*/tc", PIN, pa);
+	else
+		run("tc filter del dev pa ingress");
 	assert_string_equal(only_port().ifname, "pa");
 	assert_false(only_port().whole);
 	OK(sv_port_attach(plane, pa, SV_ROLE_VNODE, false, &err));
