@@ -59,8 +59,8 @@ static const struct sv_host_group *edge_group(const struct agent *agent, const c
 
 /* ---- who is heard ---- */
 
-/* The group's words: those of the map where this host has an edge, else what the last order makes.
- */
+/* The group's words: those of the map where this host has an edge, else what the last
+ * order makes. */
 static void words_now(struct agent *agent, size_t group, __u64 word[2])
 {
 	const struct sv_net_group *g = &agent->net->group[group];

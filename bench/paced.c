@@ -4,8 +4,8 @@
  *
  *	paced sink DEV PIN		measure and drop what arrives; the histogram is pinned
  *	paced read PIN			its frames by CPU and [[delay_ns, frames], …], JSON
- *	paced send DEV OPTION …		--frames N, one every --interval NS (0: no pause); --away:
- *how long each CPU was away at a time, the longest, ns
+ *	paced send DEV OPTION …		--frames N, one every --interval NS (0: no pause);
+ *					--away: also the longest time that each CPU was away, ns
  */
 #include <errno.h>
 #include <linux/if_link.h>

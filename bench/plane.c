@@ -52,8 +52,7 @@ struct row {
 	bool vnode, xdp, shadow, push, pop;
 };
 
-/* ---- one attachment -----------------------------------------------------------------------------
- */
+/* ---- one attachment ---- */
 
 static void add_dest(struct sv_dests *dests, __u32 ifindex, enum sv_dest_kind kind, __u8 bit,
 		     __u8 flags)
@@ -210,8 +209,7 @@ static int make_return(struct bench *b, struct sv_attach_spec *spec, const struc
 	return 0;
 }
 
-/* ---- commands
- * ------------------------------------------------------------------------------------ */
+/* ---- commands ---- */
 
 static int clear(struct bench *b)
 {

@@ -62,8 +62,8 @@ static int read_all(struct sv_tap *tap, struct sums *sums, struct sv_err *err)
 	return n;
 }
 
-/* Session `number` has tap `number - 1` here, and its rings are the only ones that are not empty.
- */
+/* Session `number` has tap `number - 1` here, and its rings are the only ones that are
+ * not empty. */
 static int skip_all(const char *pin, unsigned int number, struct sums *sums, struct sv_err *err)
 {
 	const struct timespec pause = { .tv_nsec = SKIP_NS };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What happens to XDP frames after the last program: per device, from the kernel's own tracepoints.
- */
+/* What happens to XDP frames after the last program: per device, from the kernel's own
+ * tracepoints. */
 #include "lib/count.h"
 #include "lib/netdev.h"
 

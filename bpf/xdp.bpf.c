@@ -120,8 +120,8 @@ int sv_xdp_vnode(struct xdp_md *ctx)
 	return sv_xdp_ingress(ctx, SV_ROLE_VNODE);
 }
 
-/* The delivery stage, slot 0 of sv_filter_xdp: the filter has said which sessions want the frame.
- */
+/* The delivery stage, slot 0 of sv_filter_xdp: the filter has said which sessions want
+ * the frame. */
 SEC("xdp.frags")
 int sv_xdp_deliver(struct xdp_md *ctx)
 {

@@ -59,7 +59,7 @@ static bool same_id(const struct change *c)
 	return c->old && c->old->val.id == c->spec->val.id;
 }
 
-/* ---- what has to change -------------------------------------------------------------------- */
+/* ---- what has to change ---- */
 
 static int cmp_key(const void *a, const void *b)
 {
@@ -194,7 +194,7 @@ static int choose_slots(struct set *set, struct sv_err *err)
 	return 0;
 }
 
-/* ---- writing it ---------------------------------------------------------------------------- */
+/* ---- writing it ---- */
 
 static int where(const struct change *c, int rc, struct sv_err *err)
 {
@@ -296,7 +296,7 @@ static int put_attaches(struct pace *pace, struct set *set, struct sv_err *err)
 	return rc;
 }
 
-/* ---- taking it back ------------------------------------------------------------------------ */
+/* ---- taking it back ---- */
 
 static void clear_new_fans(struct sv_plane *plane, struct set *set)
 {
@@ -337,7 +337,7 @@ static void undo(struct pace *pace, struct set *set)
 	clear_new_fans(plane, set);
 }
 
-/* ---- what nobody refers to any more -------------------------------------------------------- */
+/* ---- what nobody refers to any more ---- */
 
 static int drop_row(struct sv_plane *plane, __u32 id, struct sv_err *err)
 {
@@ -377,7 +377,7 @@ static int drop_old(struct sv_plane *plane, struct set *set, struct sv_err *err)
 	return rc ?: sv_fanout_clear(plane, numbers, n, err);
 }
 
-/* ---- the operations ------------------------------------------------------------------------ */
+/* ---- the operations ---- */
 
 static int take_snapshot(struct sv_plane *plane, struct sv_snapshot *snap, struct sv_err *err)
 {

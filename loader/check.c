@@ -12,8 +12,7 @@
 #define RET(value)                                                                                 \
 	INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, value), INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
-/* ---- probes: 1 works, 0 does not, -EPERM we may not
- * ---------------------------------------------- */
+/* ---- probes: 1 works, 0 does not, -EPERM we may not ---- */
 
 static int loads(enum bpf_prog_type type, enum bpf_attach_type attach, __u32 flags,
 		 const struct bpf_insn *insns, size_t n)
@@ -132,8 +131,8 @@ static int has_fanout(void)
 	return has_map(BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, 2, inner);
 }
 
-/* The flag is only looked at when the helper runs: it answers XDP_ABORTED to one it does not know.
- */
+/* The flag is only looked at when the helper runs: it answers XDP_ABORTED to one it does
+ * not know. */
 static int has_broadcast(void)
 {
 	_cleanup_close_ int map =
@@ -175,7 +174,7 @@ bool sv_check_ext(void)
 	return libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, NULL) == 1;
 }
 
-/* ---- the list ------------------------------------------------------------------------------ */
+/* ---- the list ---- */
 
 static const struct feature {
 	int (*works)(void);

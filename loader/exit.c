@@ -57,7 +57,7 @@ void sv_exit_write(struct sv_plane *plane, __u32 id, const struct sv_port *row)
 	}
 }
 
-/* ---- what a row becomes -------------------------------------------------------------------- */
+/* ---- what a row becomes ---- */
 
 static struct sv_exit *find_free(struct sv_port *row)
 {

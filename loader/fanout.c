@@ -6,7 +6,7 @@
 
 #include "internal.h"
 
-/* ---- numbers ------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 void sv_ranges_init(struct sv_ranges *ranges)
 {
@@ -55,7 +55,7 @@ __u32 sv_ranges_find(struct sv_ranges *ranges, __u32 n)
 	return first;
 }
 
-/* ---- inner maps ---------------------------------------------------------------------------- */
+/* ---- inner maps ---- */
 
 #define BATCH 512 /* inner maps open at a time */
 #define BUCKETS 1024
@@ -232,7 +232,7 @@ int sv_fanout_rebuild(struct sv_plane *plane, const struct sv_fan *fans, size_t 
 	return write_inner(plane, fans, n, true, err);
 }
 
-/* ---- both maps ----------------------------------------------------------------------------- */
+/* ---- both maps ---- */
 
 /* A fan-out without destinations has no inner map, not an empty one: the data plane counts that. */
 static int drop_inner(struct sv_plane *plane, __u32 number, struct sv_err *err)

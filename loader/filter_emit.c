@@ -10,7 +10,7 @@
 
 #include "cleanup.h"
 
-/* ---- classic instructions that are not loads of packet bytes ----------------------------- */
+/* ---- classic instructions that are not loads of packet bytes ---- */
 
 static __s16 mem_off(__u32 k)
 {
@@ -183,7 +183,7 @@ static bool emit_insn(struct sv_emit *e, __u32 pc)
 	}
 }
 
-/* ---- one expression ---------------------------------------------------------------------- */
+/* ---- one expression ---- */
 
 static void emit_half(struct sv_emit *e, bool fast)
 {
@@ -251,7 +251,7 @@ static void emit_expression(struct sv_emit *e, const struct sv_cbpf_prog *prog, 
 	sv_emit_resolve(e);
 }
 
-/* ---- what may be translated -------------------------------------------------------------- */
+/* ---- what may be translated ---- */
 
 static bool known(const struct sv_cbpf *insn)
 {
@@ -306,7 +306,7 @@ static bool valid(const struct sv_cbpf_prog *prog)
 	return true;
 }
 
-/* ---- the program ------------------------------------------------------------------------- */
+/* ---- the program ---- */
 
 static void emit_drop(struct sv_emit *e)
 {

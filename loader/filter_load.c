@@ -66,7 +66,7 @@ static bool is_low(const struct sv_emit *e, const struct sv_cbpf *insn)
 	return !is_high(e, insn) && !is_indirect(insn) && end_of(insn) <= SV_VIEW_AT;
 }
 
-/* ---- fast -------------------------------------------------------------------------------- */
+/* ---- fast ---- */
 
 static void emit_fast_pointers(struct sv_emit *e)
 {
@@ -151,7 +151,7 @@ static bool emit_fast_ind(struct sv_emit *e, const struct sv_cbpf *insn, __u8 ds
 	return true;
 }
 
-/* ---- slow -------------------------------------------------------------------------------- */
+/* ---- slow ---- */
 
 /* `size` bytes at offset r2 of the frame to the buffer; none of them: no match. */
 static void emit_helper(struct sv_emit *e, __u32 size)

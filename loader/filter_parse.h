@@ -19,8 +19,8 @@ struct sv_cbpf_prog {
 	struct sv_cbpf *insn; /* the caller's to free() */
 };
 
-/* Instructions of one expression: what a jump of eBPF can cross, translated twice (filter_emit.c).
- */
+/* Instructions of one expression: what a jump of eBPF can cross, translated twice
+ * (filter_emit.c). */
 #define SV_CBPF_MAX 1000
 
 /*

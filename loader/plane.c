@@ -64,7 +64,7 @@ void sv_plane_close(struct sv_plane *plane)
 	free(plane);
 }
 
-/* ---- what is pinned ------------------------------------------------------------------------ */
+/* ---- what is pinned ---- */
 
 static int map_path(char *path, const struct sv_plane *plane, enum sv_map map, struct sv_err *err)
 {
@@ -161,7 +161,7 @@ static int make_folders(const struct sv_plane *plane, struct sv_err *err)
 	return rc;
 }
 
-/* ---- making one ---------------------------------------------------------------------------- */
+/* ---- making one ---- */
 
 static int pin_maps(struct sv_plane *plane, bool fresh, struct sv_err *err)
 {
@@ -425,7 +425,7 @@ int sv_plane_open_maps(struct sv_plane **out, const char *pin, struct sv_err *er
 	return 0;
 }
 
-/* ---- removing one -------------------------------------------------------------------------- */
+/* ---- removing one ---- */
 
 static int purge_ports(const char *pin, struct sv_err *err)
 {

@@ -55,7 +55,7 @@ void sv_plane_close(struct sv_plane *plane);
 /* Detaches everything that is pinned under `pin` and removes the pins. Idempotent. */
 int sv_plane_purge(const char *pin, struct sv_err *err);
 
-/* ---- ports: programs on devices ------------------------------------------------------------- */
+/* ---- ports: programs on devices ---- */
 
 struct sv_port_info {
 	__u32 ifindex;
@@ -85,7 +85,7 @@ int sv_port_list(struct sv_plane *plane, struct sv_port_info **out, size_t *n, s
 /* Of a plane of any schema, by its pins alone: what needs its maps (`whole`) is left out. */
 int sv_port_list_pinned(const char *pin, struct sv_port_info **out, size_t *n, struct sv_err *err);
 
-/* ---- attachments with their fan-outs -------------------------------------------------------- */
+/* ---- attachments with their fan-outs ---- */
 
 /*
  * One attachment as a whole: the value, its destinations, how they leave, what its sessions want.
@@ -135,7 +135,7 @@ int sv_filter_check(const char *expression, struct sv_err *err);
 /* Names a set of filters: equal sets of expressions have equal digests. 0: there is no filter. */
 __u64 sv_filter_digest(char *const filter[SV_SESSION_BITS]);
 
-/* ---- small tables --------------------------------------------------------------------------- */
+/* ---- small tables ---- */
 
 int sv_session_set(struct sv_plane *plane, __u16 number, const struct sv_session *session,
 		   struct sv_err *err); /* a zeroed session removes it; its counters are cleared
@@ -155,8 +155,8 @@ int sv_gate_set(struct sv_plane *plane, __u16 group, int slot, __u64 word, struc
 int sv_gate_get(struct sv_plane *plane, __u16 group, __u64 word[2], struct sv_err *err);
 int sv_gate_seen(struct sv_plane *plane, __u16 group, struct sv_gate_seen *seen,
 		 struct sv_err *err);
-/* What the pair of words says at now_us (CLOCK_BOOTTIME): 0 … 250. The same code as in the kernel.
- */
+/* What the pair of words says at now_us (CLOCK_BOOTTIME): 0 … 250. The same code as in
+ * the kernel. */
 __u8 sv_gate_role(const __u64 word[2], __u64 now_us);
 __u64 sv_gate_now_us(void);
 
@@ -188,8 +188,8 @@ const char *sv_reason_name(enum sv_reason reason);
 const char *sv_scount_name(enum sv_scount_reason reason);
 const char *sv_dev_name(enum sv_dev_reason reason);
 
-/* A descriptor to poll; then sv_event_read() calls fn for each waiting event and returns how many.
- */
+/* A descriptor to poll; then sv_event_read() calls fn for each waiting event and returns
+ * how many. */
 int sv_event_fd(struct sv_plane *plane, struct sv_err *err);
 int sv_event_read(struct sv_plane *plane, void (*fn)(void *arg, const struct sv_event *event),
 		  void *arg, struct sv_err *err);

@@ -6,7 +6,7 @@
 
 #include "internal.h"
 
-/* ---- rows ---------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static int put_rows(struct sv_plane *plane, const struct sv_record *rec, struct sv_err *err)
 {
@@ -33,7 +33,7 @@ static int drop_rows(struct sv_plane *plane, __u32 ifindex, struct sv_err *err)
 	return rc ?: sv_dcount_drop(plane, ifindex, err);
 }
 
-/* ---- one port ------------------------------------------------------------------------------ */
+/* ---- one port ---- */
 
 static int put_programs(struct sv_plane *plane, const struct sv_record *rec,
 			const struct sv_netdev *dev, bool xdp, struct sv_err *err)
@@ -61,8 +61,8 @@ static int detach(struct sv_plane *plane, const struct sv_record *rec, struct sv
 	return rc ?: drop_rows(plane, rec->ifindex, err);
 }
 
-/* Removes what an earlier device of this number, or another role, left. *found: rec is to be used.
- */
+/* Removes what an earlier device of this number, or another role, left. *found: rec is to
+ * be used. */
 static int adopt(struct sv_plane *plane, struct sv_record *rec, const struct sv_netdev *dev,
 		 enum sv_port_role role, bool *found, struct sv_err *err)
 {
@@ -160,7 +160,7 @@ bool sv_port_is_attached(struct sv_plane *plane, __u32 ifindex)
 	return !bpf_map_lookup_elem(plane->map[SV_MAP_SELF], &ifindex, &val);
 }
 
-/* ---- all ports ----------------------------------------------------------------------------- */
+/* ---- all ports ---- */
 
 int sv_port_list_pinned(const char *pin, struct sv_port_info **out, size_t *n, struct sv_err *err)
 {
@@ -202,8 +202,8 @@ int sv_port_list(struct sv_plane *plane, struct sv_port_info **out, size_t *n, s
 	return rc;
 }
 
-/* The loaded programs in place of the running ones. Ports whose device is gone wait for the agent.
- */
+/* The loaded programs in place of the running ones. Ports whose device is gone wait for
+ * the agent. */
 int sv_ports_update(struct sv_plane *plane, struct sv_err *err)
 {
 	_cleanup_free_ struct sv_record *recs = NULL;

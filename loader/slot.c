@@ -26,7 +26,7 @@ static const struct hook {
 };
 #define HOOKS (sizeof(hooks) / sizeof(hooks[0]))
 
-/* ---- which slots are taken ----------------------------------------------------------------- */
+/* ---- which slots are taken ---- */
 
 void sv_slots_take(struct sv_slots *slots, const struct sv_attach *val)
 {
@@ -70,7 +70,7 @@ __u32 sv_slots_find(struct sv_slots *slots, __u64 digest)
 	return slot;
 }
 
-/* ---- what is in them ----------------------------------------------------------------------- */
+/* ---- what is in them ---- */
 
 static __u32 id_in(struct sv_plane *plane, const struct hook *hook, __u32 slot)
 {
@@ -128,7 +128,7 @@ int sv_slots_empty(struct sv_plane *plane, const struct sv_slots *slots, bool un
 	return rc;
 }
 
-/* ---- slot 0 -------------------------------------------------------------------------------- */
+/* ---- slot 0 ---- */
 
 static int put_stage(struct sv_plane *plane, const struct hook *hook, struct sv_err *err)
 {

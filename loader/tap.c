@@ -11,7 +11,7 @@
 #include "maps/session.h"
 #include "tap_internal.h"
 
-/* ---- the plane's maps ----------------------------------------------------------------------- */
+/* ---- the plane's maps ---- */
 
 static int get_map(const char *pin, const char *name, struct sv_err *err)
 {
@@ -70,7 +70,7 @@ static int find_rings(struct sv_tap *tap, struct sv_err *err)
 	return 0;
 }
 
-/* ---- one reader ----------------------------------------------------------------------------- */
+/* ---- one reader ---- */
 
 /* A lock on a folder beside the pins: it ends with its process, whatever namespace that is in. */
 static int take(struct sv_tap *tap, struct sv_err *err)
@@ -93,7 +93,7 @@ static int take(struct sv_tap *tap, struct sv_err *err)
 	return sv_err_set(err, -errno, "cannot lock %s: %s", path, strerror(errno));
 }
 
-/* ---- mapping -------------------------------------------------------------------------------- */
+/* ---- mapping ---- */
 
 /* Twice in a row, so that no record wraps. */
 static const __u8 *map_twice(int fd)
@@ -184,7 +184,7 @@ static int map_rings(struct sv_tap *tap, struct sv_err *err)
 	return 0;
 }
 
-/* ---- opening and closing --------------------------------------------------------------------- */
+/* ---- opening and closing ---- */
 
 static int open_maps(struct sv_tap *tap, struct sv_err *err)
 {

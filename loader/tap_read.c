@@ -16,7 +16,7 @@ static const struct sv_tap_rec *record_at(const struct sv_tap_ring *ring)
 	return (const void *)(ring->base + (ring->pos % SV_TAP_SLOTS) * SV_TAP_SLOT);
 }
 
-/* ---- what there is -------------------------------------------------------------------------- */
+/* ---- what there is ---- */
 
 /* What the last batch lay in is the writer's again. */
 static void give_back(struct sv_tap_ring *ring)
@@ -79,10 +79,10 @@ static void look(struct sv_tap *tap, __u64 now_ns)
 	}
 }
 
-/* ---- merging -------------------------------------------------------------------------------- */
+/* ---- merging ---- */
 
-/* Of the rings that have something to give, the one with the oldest record; *then: the next one's.
- */
+/* Of the rings that have something to give, the one with the oldest record; *then: the
+ * next one's. */
 static struct sv_tap_ring *oldest(struct sv_tap *tap, __u64 *then)
 {
 	struct sv_tap_ring *best = NULL;
@@ -167,7 +167,7 @@ static int merge(struct sv_tap *tap, struct sv_tap_item *item, size_t max)
 	return n;
 }
 
-/* ---- waiting -------------------------------------------------------------------------------- */
+/* ---- waiting ---- */
 
 /* Short while records come, longer when none does. -EINTR: a signal. */
 static int doze(struct sv_tap *tap, __u64 left_ns)
@@ -197,8 +197,8 @@ int sv_tap_read(struct sv_tap *tap, struct sv_tap_item *item, size_t max, int ti
 	tap->sleep_ns = SLEEP_MIN_NS;
 	for (;; now_ns = sv_tap_now_ns()) {
 		look(tap, now_ns);
-		/* Let some gather: to look at every single one would keep the writer from its head.
-		 */
+		/* Let some gather: to look at every single one would keep the writer from
+		 * its head. */
 		if (tap->drained && now_ns < end_ns) {
 			tap->drained = false;
 			doze(tap, end_ns - now_ns);

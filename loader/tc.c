@@ -23,7 +23,7 @@ enum sv_tc_how sv_tc_how(const struct sv_record *rec)
 									      : SV_TC_NONE;
 }
 
-/* ---- tcx ----------------------------------------------------------------------------------- */
+/* ---- tcx ---- */
 
 /* A kernel with tcx looks for the device first; one without refuses the attach type. */
 static bool tcx_works(struct sv_plane *plane)
@@ -47,7 +47,7 @@ static int attach_tcx(int prog, const char *path, const struct sv_netdev *dev, s
 	return sv_pin_new(link, path, err);
 }
 
-/* ---- clsact -------------------------------------------------------------------------------- */
+/* ---- clsact ---- */
 
 static int mark(const struct sv_record *rec, const char *what, bool on, struct sv_err *err)
 {
@@ -160,7 +160,7 @@ static int detach_clsact(const struct sv_record *rec, struct sv_err *err)
 	return rc ?: mark(rec, "clsact-own", false, err);
 }
 
-/* ---- either -------------------------------------------------------------------------------- */
+/* ---- either ---- */
 
 int sv_tc_attach(struct sv_plane *plane, const struct sv_record *rec, const struct sv_netdev *dev,
 		 struct sv_err *err)

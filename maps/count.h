@@ -13,8 +13,8 @@ struct sv_counter {
 };
 SV_ASSERT_SIZE(sv_counter, 16);
 
-/* sv_count: per-CPU array, row = sv_attach.id; row 0 = frames of VNode ports without an attachment.
- */
+/* sv_count: per-CPU array, row = sv_attach.id; row 0 = frames of VNode ports without
+ * an attachment. */
 struct sv_count {
 	struct sv_counter r[SV_REASON__COUNT];
 };
@@ -24,8 +24,8 @@ struct sv_scount {
 	struct sv_counter r[SV_SCOUNT__COUNT];
 };
 
-/* sv_dcount: per-CPU hash, ifindex of every owned port (made when the port is attached) -> packets.
- */
+/* sv_dcount: per-CPU hash, ifindex of every owned port (made when the port is attached)
+ * -> packets. */
 struct sv_dcount {
 	__u64 r[SV_DEV__COUNT];
 	/* What the guard dropped in the bulk now being sent: the transmit tracepoint, which reports

@@ -11,8 +11,8 @@
 #define SV_BPF_TCX_INGRESS 46 /* enum bpf_attach_type, BPF_TCX_INGRESS */
 #define SV_BPF_LINK_TYPE_TCX 11 /* enum bpf_link_type, BPF_LINK_TYPE_TCX */
 
-/* struct bpf_link_info up to the member tcx of its union, which starts after three u32 and padding.
- */
+/* struct bpf_link_info up to the member tcx of its union, which starts after three u32
+ * and padding. */
 struct sv_bpf_link_info_tcx {
 	__u32 type;
 	__u32 id;

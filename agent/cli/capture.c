@@ -34,7 +34,7 @@ static uint64_t lost(struct capture *c)
 	return stats.lost;
 }
 
-/* ---- between batches ------------------------------------------------------------------------ */
+/* ---- between batches ---- */
 
 static void look_for_end(struct capture *c, uint64_t now_ns)
 {
@@ -88,7 +88,7 @@ static int take_care(struct capture *c, bool idle)
 	return 0;
 }
 
-/* ---- records -------------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 static int add(struct capture *c, const struct sv_tap_item *item)
 {
@@ -158,7 +158,7 @@ static int read_all(struct capture *c)
 	return n < 0 && n != -ESTALE ? n : rc < 0 && rc != -ECANCELED ? rc : 0;
 }
 
-/* ---- beginning and end ----------------------------------------------------------------------- */
+/* ---- beginning and end ---- */
 
 static int by_name(const void *a, const void *b)
 {

@@ -39,7 +39,7 @@ static uint8_t *must_room(struct sv_capture_file *file)
 	return out;
 }
 
-/* ---- interfaces ----------------------------------------------------------------------------- */
+/* ---- interfaces ---- */
 
 static const char *side(const struct sv_point *point)
 {
@@ -109,7 +109,7 @@ static size_t find_face(struct sv_capture_file *file, const struct sv_point *poi
 	return NO_FACE;
 }
 
-/* ---- beginning and end ----------------------------------------------------------------------- */
+/* ---- beginning and end ---- */
 
 static int put_section(struct sv_capture_file *file)
 {
@@ -210,7 +210,7 @@ void sv_capture_file_fini(struct sv_capture_file *file)
 	file->n_face = 0;
 }
 
-/* ---- records -------------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 /* Only what a reader would not expect. */
 static const char *remark(const struct sv_tap_rec *rec, char text[80])

@@ -34,7 +34,7 @@ static uint16_t get16(const uint8_t *p)
 	return p[0] << 8 | p[1];
 }
 
-/* ---- layers --------------------------------------------------------------------------------- */
+/* ---- layers ---- */
 
 static bool has_ports(uint8_t proto)
 {
@@ -200,7 +200,7 @@ uint32_t sv_flow_hash(const struct sv_flow *flow)
 	return hash;
 }
 
-/* ---- texts ---------------------------------------------------------------------------------- */
+/* ---- texts ---- */
 
 static void format_end(const struct sv_flow *flow, const uint8_t *addr, uint16_t port, char *text)
 {

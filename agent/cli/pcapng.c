@@ -29,7 +29,7 @@ enum {
 #define BYTE_ORDER_MAGIC 0x1a2b3c4d
 #define LINKTYPE_ETHERNET 1
 
-/* ---- pieces: each appends at p and returns what follows -------------------------------------- */
+/* ---- pieces: each appends at p and returns what follows ---- */
 
 static uint8_t *put16(uint8_t *p, uint16_t value)
 {
@@ -98,7 +98,7 @@ static size_t end(uint8_t *out, uint8_t *p)
 	return len;
 }
 
-/* ---- blocks --------------------------------------------------------------------------------- */
+/* ---- blocks ---- */
 
 size_t sv_pcapng_section(uint8_t *out, const char *hardware, const char *os, const char *program)
 {

@@ -46,7 +46,7 @@ struct sv_sink {
 	struct sv_sink_result result;
 };
 
-/* ---- files ---------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 /* NAME.pcapng -> NAME_00001.pcapng */
 static void name_of(const struct sv_sink *sink, unsigned int n, char name[PATH_MAX])
@@ -108,7 +108,7 @@ static int write_all(int fd, const uint8_t *bytes, size_t len, size_t *done)
 	return 0;
 }
 
-/* ---- the writer ----------------------------------------------------------------------------- */
+/* ---- the writer ---- */
 
 static int write_chunk(struct sv_sink *sink, struct chunk *chunk)
 {
@@ -181,7 +181,7 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-/* ---- chunks --------------------------------------------------------------------------------- */
+/* ---- chunks ---- */
 
 static struct chunk *chunk_new(struct sv_sink *sink)
 {
@@ -293,7 +293,7 @@ void sv_sink_wait(struct sv_sink *sink, int ms)
 	pthread_mutex_unlock(&sink->lock);
 }
 
-/* ---- opening and closing --------------------------------------------------------------------- */
+/* ---- opening and closing ---- */
 
 static void sink_free(struct sv_sink *sink)
 {

@@ -5,8 +5,8 @@
 #include "cli.h"
 #include "loader/tap.h"
 
-/* What `capture`, `top` and `voice` have in common: a session's rings, found by asking the agent.
- */
+/* What `capture`, `top` and `voice` have in common: a session's rings, found by asking
+ * the agent. */
 struct sv_cli_tap {
 	struct sv_tap *tap;
 	cJSON *answer; /* of the method "tap" */

@@ -28,7 +28,7 @@ struct top {
 	struct sv_err err;
 };
 
-/* ---- numbers for people --------------------------------------------------------------------- */
+/* ---- numbers for people ---- */
 
 static void format_number(double value, char text[16])
 {
@@ -58,7 +58,7 @@ static const char *direction(const struct sv_point *point)
 	return names[point->direction & (SV_POINT_IN | SV_POINT_OUT)];
 }
 
-/* ---- a table -------------------------------------------------------------------------------- */
+/* ---- a table ---- */
 
 static size_t rows_of_screen(void)
 {
@@ -116,7 +116,7 @@ static void print_table(const struct top *top, size_t active, double seconds, __
 	printf("%s", top->screen ? SCREEN_END : "\n");
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 static cJSON *row_json(const struct top *top, const struct sv_flow_row *row, double seconds)
 {
@@ -167,7 +167,7 @@ static void print_json(const struct top *top, size_t active, double seconds, __u
 	printf("%s\n", text ?: "");
 }
 
-/* ---- the loop ------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
 /* false: that was the last, or nobody looks any more. */
 static bool show(struct top *top, __u64 now_ns)

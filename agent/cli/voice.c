@@ -28,7 +28,7 @@ struct voice {
 	struct sv_err err;
 };
 
-/* ---- files ---------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 static int read_file(struct voice *v, const char *path)
 {
@@ -89,7 +89,7 @@ static int files(struct voice *v)
 	return rc ? SV_EXIT_REFUSED : SV_EXIT_DONE;
 }
 
-/* ---- rings ---------------------------------------------------------------------------------- */
+/* ---- rings ---- */
 
 static int64_t clock_ns(clockid_t clock)
 {

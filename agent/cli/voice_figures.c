@@ -8,7 +8,7 @@
 
 #define BINS_MAX 100000
 
-/* ---- bins ----------------------------------------------------------------------------------- */
+/* ---- bins ---- */
 
 /* First and last arrival of all streams in the view. false: nothing came. */
 static bool span(const struct sv_voice_view *view, int64_t *first_ns, int64_t *last_ns)
@@ -91,7 +91,7 @@ bool sv_voice_bin_is_shown(const struct sv_voice_view *view, const struct sv_voi
 	return !view->options->bin_ns || figures->sum.expected || figures->missed.missed;
 }
 
-/* ---- figures -------------------------------------------------------------------------------- */
+/* ---- figures ---- */
 
 bool sv_voice_figure(const struct sv_voice_view *view, const struct sv_voice_row *row,
 		     struct sv_voice_figures *figures)
@@ -136,7 +136,7 @@ void sv_voice_figure_bins(const struct sv_voice_view *view, const struct sv_voic
 	free(missed);
 }
 
-/* ---- points --------------------------------------------------------------------------------- */
+/* ---- points ---- */
 
 static void summarize(struct sv_voice_summary *summary, const struct sv_voice_figures *figures)
 {

@@ -54,7 +54,7 @@ struct sv_voice_file {
 	size_t room;
 };
 
-/* ---- words ---------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 static uint32_t get32(const struct sv_voice_file *file, const uint8_t *p)
 {
@@ -95,7 +95,7 @@ static int read_body(struct sv_voice_file *file, size_t len, uint8_t **body, str
 	return fread(*body, 1, len, file->stream) == len ? 0 : cut(file, err);
 }
 
-/* ---- frames --------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 /* What the link layer is long, and the type of what follows; -1: nothing to be read. */
 static int link_header(const struct sv_voice_file *file, uint32_t link, const uint8_t *frame,
@@ -173,7 +173,7 @@ static int64_t time_ns(const struct face *face, uint64_t ticks)
 			 (uint64_t)((__uint128_t)rest * 1000000000ULL / per_s));
 }
 
-/* ---- pcapng --------------------------------------------------------------------------------- */
+/* ---- pcapng ---- */
 
 /* What may be in a name; a terminal shows it as it is. */
 #define NAME "A-Za-z0-9_.@-"
@@ -319,7 +319,7 @@ static int next_block(struct sv_voice_file *file, struct sv_voice_packet *packet
 	return 0;
 }
 
-/* ---- pcap ----------------------------------------------------------------------------------- */
+/* ---- pcap ---- */
 
 static int next_record(struct sv_voice_file *file, struct sv_voice_packet *packet,
 		       struct sv_err *err)
@@ -343,7 +343,7 @@ static int next_record(struct sv_voice_file *file, struct sv_voice_packet *packe
 	return 1;
 }
 
-/* ---- files ---------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 static int begin_pcap(struct sv_voice_file *file, uint32_t magic)
 {

@@ -6,7 +6,7 @@
 #include "agent/voice/emodel.h"
 #include "voice.h"
 
-/* ---- numbers -------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 /* NAN is null; no more digits than mean something. */
 static void add(cJSON *json, const char *name, double value)
@@ -41,7 +41,7 @@ static void add_text(cJSON *json, const char *name, const char *text)
 		cJSON_AddNullToObject(json, name);
 }
 
-/* ---- a sum ---------------------------------------------------------------------------------- */
+/* ---- a sum ---- */
 
 static cJSON *delay_json(const struct sv_voice_row *row, const struct sv_voice_sum *sum)
 {
@@ -94,7 +94,7 @@ static void add_figures(cJSON *json, const struct sv_voice_row *row,
 	add_text(json, "rated_as", quality->codec);
 }
 
-/* ---- a stream ------------------------------------------------------------------------------- */
+/* ---- a stream ---- */
 
 static void add_end(cJSON *json, const struct sv_flow *flow, const uint8_t *addr, uint16_t port,
 		    const char *address_name, const char *port_name)
@@ -202,7 +202,7 @@ static void add_points(cJSON *json, const struct sv_voice_view *view)
 	}
 }
 
-/* ---- all of it ------------------------------------------------------------------------------ */
+/* ---- all of it ---- */
 
 static void add_declared(cJSON *json, const struct sv_voice_options *options)
 {

@@ -47,7 +47,7 @@ void sv_voice_table_fini(struct sv_voice_table *table)
 	*table = (struct sv_voice_table){ 0 };
 }
 
-/* ---- points --------------------------------------------------------------------------------- */
+/* ---- points ---- */
 
 void sv_voice_place_name(const struct sv_voice_place *place, char *text, size_t size)
 {
@@ -83,7 +83,7 @@ static const struct sv_voice_place *place_of(struct sv_voice_table *table,
 	return place;
 }
 
-/* ---- rows ----------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static uint32_t hash(const struct sv_voice_place *place, const struct sv_flow *flow, uint32_t ssrc)
 {
@@ -135,8 +135,8 @@ static void drop_rows(struct sv_voice_table *table)
 	index_rows(table);
 }
 
-/* What looked like RTP and was not goes first. Where that makes little room it is not tried again.
- */
+/* What looked like RTP and was not goes first. Where that makes little room it is not
+ * tried again. */
 static void drop_strangers(struct sv_voice_table *table)
 {
 	for (size_t i = 0; i < table->n; i++)
@@ -204,7 +204,7 @@ int sv_voice_table_add(struct sv_voice_table *table, const struct sv_point *poin
 	return rc;
 }
 
-/* ---- all of them ---------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 static int64_t begin_ns(const struct sv_voice_row *row)
 {

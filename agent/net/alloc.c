@@ -53,8 +53,7 @@ static int each_iface(struct sv_net *net,
 	return 0;
 }
 
-/* ---- from the document into the net
- * --------------------------------------------------------------- */
+/* ---- from the document into the net ---- */
 
 struct fill {
 	const cJSON *alloc;
@@ -189,8 +188,7 @@ int sv_alloc_fill(struct sv_net *net, const cJSON *doc, struct sv_problems *prob
 	return f.rc;
 }
 
-/* ---- choosing
- * ---------------------------------------------------------------------------------------- */
+/* ---- choosing ---- */
 
 struct choose {
 	struct sv_net *net;
@@ -436,8 +434,7 @@ static int choose_all(struct choose *c)
 	return rc ?: choose_sessions(c);
 }
 
-/* ---- from the net into the document
- * ------------------------------------------------------------------ */
+/* ---- from the net into the document ---- */
 
 static int write_iface(struct sv_net *net, struct sv_net_vnet *vnet, struct sv_net_vnode *vnode,
 		       size_t i, void *arg)

@@ -21,8 +21,7 @@ static const struct sv_member *own_member(const struct sv_view *view)
 	return &view->local->member[view->own];
 }
 
-/* ---- how frames leave
- * ---------------------------------------------------------------------------------- */
+/* ---- how frames leave ---- */
 
 static bool keeps_tag(const struct sv_attach_plan *a)
 {
@@ -101,8 +100,7 @@ static int add_exits(struct sv_attach_plan *a, bool keep)
 	return rc;
 }
 
-/* ---- fan-outs
- * --------------------------------------------------------------------------------------------- */
+/* ---- fan-outs ---- */
 
 static int add_dest(const struct sv_compile *c, struct sv_attach_plan *a, struct sv_dests *fan,
 		    struct sv_dest dest)
@@ -163,8 +161,8 @@ static int add_view(const struct sv_compile *c, struct sv_attach_plan *a, struct
 	return rc;
 }
 
-/* Which view is production while `variant` is the live role: whoever has it, else the group's own.
- */
+/* Which view is production while `variant` is the live role: whoever has it, else the
+ * group's own. */
 static size_t primary_view(const struct sv_compile *c, const struct sv_attach_plan *a,
 			   uint32_t variant)
 {
@@ -211,9 +209,7 @@ static int fill_fans(const struct sv_compile *c, struct sv_attach_plan *a, bool 
 	return 0;
 }
 
-/* ---- flags
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- flags ---- */
 
 static bool is_single(const struct sv_attach_spec *spec)
 {
@@ -322,8 +318,7 @@ static int build(const struct sv_compile *c, struct sv_attach_plan *a)
 	return 0;
 }
 
-/* ---- which attachments there are
- * ------------------------------------------------------------------------ */
+/* ---- which attachments there are ---- */
 
 static bool same_member(const struct sv_compile *c, const struct sv_local *a,
 			const struct sv_local *b, size_t m)

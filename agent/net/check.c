@@ -13,8 +13,7 @@ static const char *kind_path(enum sv_vnet_kind kind)
 	return names[kind];
 }
 
-/* ---- segments fit the substrate -----------------------------------------------------------------
- */
+/* ---- segments fit the substrate ---- */
 
 static void check_trunks(struct sv_load *l, const struct sv_path *at,
 			 const struct sv_net_segment *segment, const bool *used)
@@ -70,8 +69,7 @@ static void check_segments(struct sv_load *l, const struct sv_net_vnet *vnet)
 	}
 }
 
-/* ---- edges
- * ------------------------------------------------------------------------------------------ */
+/* ---- edges ---- */
 
 static bool same_edge(const struct sv_net_segment *a, const struct sv_net_segment *b)
 {
@@ -136,8 +134,7 @@ static void check_edges(struct sv_load *l, size_t v)
 	}
 }
 
-/* ---- adopted devices
- * ------------------------------------------------------------------------------ */
+/* ---- adopted devices ---- */
 
 static const char *device_owner(const struct sv_net *net, int host, const char *device,
 				const struct sv_vnode_iface *but, char *text, size_t size)

@@ -26,8 +26,7 @@ void sv_host_state_fini(struct sv_host_state *state)
 	*state = (struct sv_host_state){ 0 };
 }
 
-/* ---- ports
- * ------------------------------------------------------------------------------------------- */
+/* ---- ports ---- */
 
 static struct sv_host_port *port_find(struct sv_host_state *state, __u32 name)
 {
@@ -144,8 +143,7 @@ static int compile_xdp(struct sv_compile *c)
 	return 0;
 }
 
-/* ---- VNodes
- * -------------------------------------------------------------------------------------------- */
+/* ---- VNodes ---- */
 
 static int strv_dup(char ***out, char *const *strv)
 {
@@ -261,8 +259,7 @@ static int finish_vnodes(struct sv_compile *c)
 	return 0;
 }
 
-/* ---- groups
- * ------------------------------------------------------------------------------------------- */
+/* ---- groups ---- */
 
 /* A group concerns a host that has an edge of it, or VNodes whose tiers follow it. */
 static int compile_groups(struct sv_compile *c)

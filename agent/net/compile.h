@@ -38,8 +38,8 @@ int sv_compile_attachments(struct sv_compile *c);
 void sv_compile_fini(struct sv_compile *c);
 int sv_compile_locals(struct sv_compile *c);
 
-/* What an attachment leads to: the segment of its own VNet, or of every member of an edge's group.
- */
+/* What an attachment leads to: the segment of its own VNet, or of every member of an
+ * edge's group. */
 struct sv_view {
 	const struct sv_local *local;
 	size_t own; /* index of the attachment's own member */
@@ -69,8 +69,8 @@ static inline const struct sv_net_vnet *sv_view_vnet(const struct sv_compile *c,
 
 /* Whether XDP serves it, and why in a->out->why. */
 bool sv_compile_datapath(const struct sv_compile *c, const struct sv_attach_plan *a);
-/* select.c: which sessions an attachment has, in which order, what they want and where they tap.
- */
+/* select.c: which sessions an attachment has, in which order, what they want and where
+ * they tap. */
 int sv_compile_select(const struct sv_compile *c, struct sv_attach_plan *a);
 
 /* target.c */

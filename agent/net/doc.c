@@ -62,8 +62,7 @@ int sv_doc_commit(cJSON *doc, cJSON *work, struct sv_problems *problems, struct 
 	return 0;
 }
 
-/* ---- what a change takes with it
- * ------------------------------------------------------------------ */
+/* ---- what a change takes with it ---- */
 
 /* Deletes the members of doc[list] whose `key` says `value`. */
 static void drop_where(cJSON *doc, const char *list, const char *key, const char *value)
@@ -133,8 +132,7 @@ void sv_doc_drop_vnet(cJSON *doc, const char *name)
 	sv_json_del(sv_json_get(sv_json_get(doc, "network"), "vnets"), name);
 }
 
-/* ---- groups as "alloc" knows them: also of a document that is being changed
- * -------------------------- */
+/* ---- groups as "alloc" knows them: also of a document that is being changed ---- */
 
 const cJSON *sv_doc_group(const cJSON *doc, const char *group)
 {
@@ -190,8 +188,7 @@ int sv_doc_check_live(const cJSON *doc, const char *group, struct sv_err *err)
 		shadow, group, group);
 }
 
-/* ---- apply and delete
- * ---------------------------------------------------------------------------------- */
+/* ---- apply and delete ---- */
 
 /* Shadows and sessions whose VNet the new network file no longer has. */
 static void drop_gone(cJSON *work, const cJSON *old)

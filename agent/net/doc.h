@@ -119,8 +119,8 @@ int sv_doc_flip(cJSON *doc, const char *group, const char *kind, const char *to,
  */
 int sv_doc_seen(cJSON *doc, uint64_t revision, uint64_t settled);
 
-/* Completes "alloc" for everything in the document and forgets what is gone. -ENOSPC: which pool.
- */
+/* Completes "alloc" for everything in the document and forgets what is gone. -ENOSPC:
+ * which pool. */
 int sv_doc_allocate(cJSON *doc, struct sv_problems *problems, struct sv_err *err);
 
 #endif

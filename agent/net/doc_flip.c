@@ -6,8 +6,7 @@
 
 /* Orders to the gates: one record a group, the last one. */
 
-/* ---- the record
- * ----------------------------------------------------------------------------------------- */
+/* ---- the record ---- */
 
 static int order_fill(cJSON *record, const char *kind, const char *to, const char *from,
 		      uint64_t at_us, uint64_t until_us)
@@ -38,8 +37,7 @@ int sv_doc_order(cJSON *doc, const char *group, const char *kind, const char *to
 	return 0;
 }
 
-/* ---- members that left
- * ------------------------------------------------------------------------------------ */
+/* ---- members that left ---- */
 
 static const char *production_of(const cJSON *doc, const char *group)
 {
@@ -92,8 +90,7 @@ int sv_doc_settle_flips(cJSON *work, const cJSON *old, struct sv_err *err)
 	return 0;
 }
 
-/* ---- operations
- * --------------------------------------------------------------------------------------------- */
+/* ---- operations ---- */
 
 struct order {
 	const char *group, *to, *live;

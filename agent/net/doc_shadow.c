@@ -5,8 +5,7 @@
 
 #include "doc_change.h"
 
-/* ---- start, update
- * ------------------------------------------------------------------------------------------ */
+/* ---- start, update ---- */
 
 static cJSON *vnets_of(const cJSON *doc)
 {
@@ -80,9 +79,7 @@ int sv_doc_shadow_update(cJSON *doc, const char *name, const cJSON *override,
 	return sv_doc_commit(doc, work, problems, err);
 }
 
-/* ---- finish
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- finish ---- */
 
 static const char *production_name(const cJSON *doc, const char *group)
 {

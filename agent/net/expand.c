@@ -4,8 +4,7 @@
 
 #include "internal.h"
 
-/* ---- shadows ------------------------------------------------------------------------------------
- */
+/* ---- shadows ---- */
 
 static void load_shadow(struct sv_load *l, const struct sv_path *at, const cJSON *shadow,
 			const cJSON *network)
@@ -42,8 +41,7 @@ void sv_load_shadows(struct sv_load *l, const cJSON *doc)
 		load_shadow(l, SV_PATH(at, shadow->string), shadow, sv_json_get(doc, "network"));
 }
 
-/* ---- monitoring VNets -------------------------------------------------------------------------
- */
+/* ---- monitoring VNets ---- */
 
 /* Which hosts the VNets that a monitor watches span. */
 static bool monitor_hosts(const struct sv_net *net, const cJSON *sessions, const char *monitor,

@@ -122,11 +122,10 @@ void sv_host_tiers(struct sv_host_state *state, const struct sv_net *net, const 
 int sv_host_resolve(struct sv_host_state *desired, const struct sv_host_state *actual,
 		    struct sv_err *err);
 
-/* ---- the plan ----------------------------------------------------------------------------------
- */
+/* ---- the plan ---- */
 
-/* The one table of operations: X(enumerator, name). Their order here is not their order in a plan.
- */
+/* The one table of operations: X(enumerator, name). Their order here is not their order in
+ * a plan. */
 #define SV_OPS(X)                                                                                  \
 	X(GATE_HOLD, "gate-hold") /* a new group starts with HOLD */                               \
 	X(VNODE_DEFINE, "vnode-define")                                                            \

@@ -7,11 +7,10 @@
 
 /* What the files of this folder share, and nobody else needs. */
 
-/* ---- problems.c: where in a document something is wrong ---------------------------------------
- */
+/* ---- problems.c: where in a document something is wrong ---- */
 
-/* A path from the root, built on the stack on the way down; the root has up = NULL and key = NULL.
- */
+/* A path from the root, built on the stack on the way down; the root has up = NULL and key
+ * = NULL. */
 struct sv_path {
 	const struct sv_path *up;
 	const char *key;
@@ -22,7 +21,7 @@ struct sv_path {
 int sv_problem_add(struct sv_problems *problems, const struct sv_path *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* ---- json.c: cJSON with care --------------------------------------------------------------- */
+/* ---- json.c: cJSON with care ---- */
 
 /* Exact case, NULL when not there or `object` is NULL. */
 cJSON *sv_json_get(const cJSON *object, const char *key);
@@ -38,8 +37,7 @@ cJSON *sv_json_merge(const cJSON *target, const cJSON *patch);
 void sv_json_cleanup(cJSON **json);
 #define _cleanup_json_ _cleanup_(sv_json_cleanup)
 
-/* ---- load.c ------------------------------------------------------------------------------------
- */
+/* ---- load.c ---- */
 
 /* One more zeroed element at the end of an array. NULL: out of memory. */
 void *sv_grow(void *array_ptr, size_t *n, size_t size);
@@ -102,7 +100,7 @@ int sv_target_find(const char *name);
 /* "HOST:PORT", "VNODE:INTERFACE": splits at the first colon. */
 int sv_parse_pair(const char *text, char *a, size_t a_size, char *b, size_t b_size);
 
-/* ---- tree.c: how a segment spans hosts ------------------------------------------------------- */
+/* ---- tree.c: how a segment spans hosts ---- */
 
 /* used[i]: trunk i carries the segment. Returns how many, or -EHOSTUNREACH with *host the first
  * host that cannot be reached, or -ENOMEM. */
@@ -112,15 +110,14 @@ int sv_tree_root(const struct sv_net_vnet *vnet, const struct sv_net_segment *se
 /* up[h]: trunk towards `root`, -1 for the root itself and for hosts out of reach (dist[h] < 0). */
 int sv_tree_bfs(const struct sv_net *net, int root, int *up, int *dist);
 
-/* ---- alloc.c --------------------------------------------------------------------------------- */
+/* ---- alloc.c ---- */
 
 #define SV_SLOT_NONE 0xffff
 
 /* From "alloc" into the net. With problems: what is missing is one. */
 int sv_alloc_fill(struct sv_net *net, const cJSON *doc, struct sv_problems *problems);
 
-/* ---- find -------------------------------------------------------------------------------------
- */
+/* ---- find ---- */
 
 int sv_net_find_host(const struct sv_net *net, const char *name);
 int sv_net_find_port(const struct sv_net_host *host, const char *name);

@@ -50,8 +50,7 @@ static const char *load_word(struct sv_load *l, const struct sv_path *at, const 
 	return words[0];
 }
 
-/* ---- disks, PCI devices
- * ---------------------------------------------------------------------------------- */
+/* ---- disks, PCI devices ---- */
 
 static bool is_device(const char *text)
 {
@@ -158,8 +157,7 @@ static void load_pci(struct sv_load *l, const struct sv_path *at, const cJSON *j
 	}
 }
 
-/* ---- the machine
- * ------------------------------------------------------------------------------------------- */
+/* ---- the machine ---- */
 
 /* "0-3,5" */
 static bool is_cpus(const char *text)

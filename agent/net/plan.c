@@ -33,8 +33,7 @@ const char *sv_op_name(enum sv_op_kind kind)
 	return kind < SV_OP__COUNT ? names[kind] : NULL;
 }
 
-/* ---- operations
- * --------------------------------------------------------------------------------------- */
+/* ---- operations ---- */
 
 static void op_index(struct planner *p, struct sv_op *op, size_t index)
 {
@@ -67,8 +66,7 @@ static struct sv_op *op_new(struct planner *p, enum sv_op_kind kind, const char 
 	return op;
 }
 
-/* ---- finding
- * ------------------------------------------------------------------------------------------- */
+/* ---- finding ---- */
 
 static const struct sv_host_port *find_port(const struct sv_host_state *state, __u32 name)
 {
@@ -139,9 +137,7 @@ static const char *port_name(const struct planner *p, __u32 name)
 	return sv_names_get(p->want->names, name);
 }
 
-/* ---- gates
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- gates ---- */
 
 static void gates_hold(struct planner *p)
 {
@@ -180,9 +176,7 @@ static void gates_clear(struct planner *p)
 	}
 }
 
-/* ---- VNodes
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- VNodes ---- */
 
 static void vnodes_destroy(struct planner *p)
 {
@@ -321,9 +315,7 @@ static void vnodes_start(struct planner *p)
 	}
 }
 
-/* ---- exports
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- exports ---- */
 
 /* What the maker finds by itself is not compared, but that it is still enough. */
 static bool export_differs(const struct sv_host_export *want, const struct sv_host_export *have)
@@ -361,9 +353,7 @@ static void exports_drop(struct planner *p)
 				 i);
 }
 
-/* ---- ports
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- ports ---- */
 
 /* Trunks and edges that are no longer ours are left up: they are the host's. */
 static void ports_down(struct planner *p)
@@ -433,8 +423,7 @@ static void ports_up(struct planner *p)
 	}
 }
 
-/* ---- sessions
- * --------------------------------------------------------------------------------------------- */
+/* ---- sessions ---- */
 
 /* Whether its target's device is up is the watcher's to say. */
 static bool session_equal(const struct sv_session *a, const struct sv_session *b)
@@ -477,8 +466,7 @@ static void sessions_del(struct planner *p)
 				 i);
 }
 
-/* ---- attachments
- * ------------------------------------------------------------------------------------------ */
+/* ---- attachments ---- */
 
 static void attach_text(struct planner *p, struct sv_op *op, const struct sv_host_attach *attach,
 			bool set)
@@ -533,8 +521,7 @@ static void attachments_del(struct planner *p)
 	}
 }
 
-/* ---- the order
- * --------------------------------------------------------------------------------------------- */
+/* ---- the order ---- */
 
 int sv_plan_make(struct sv_plan *plan, const struct sv_host_state *desired,
 		 const struct sv_host_state *actual, struct sv_err *err)

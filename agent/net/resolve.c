@@ -7,8 +7,7 @@
 
 /* Between compile and plan: what is not there is left out, and attachments get their numbers. */
 
-/* ---- devices that are missing
- * --------------------------------------------------------------------- */
+/* ---- devices that are missing ---- */
 
 static bool device_exists(const struct sv_host_state *actual, __u32 name)
 {
@@ -119,8 +118,7 @@ static void find_missing(struct sv_host_state *desired, const struct sv_host_sta
 	find_missing_sessions(desired);
 }
 
-/* ---- numbers
- * ----------------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 static const struct sv_attach_spec *spec_of(const struct sv_host_state *state, __u32 port,
 					    uint16_t vlan)

@@ -4,11 +4,10 @@
 
 #include "compile.h"
 
-/* The sessions of an attachment: who taps it, in which order they get their copies, their filters.
- */
+/* The sessions of an attachment: who taps it, in which order they get their copies,
+ * their filters. */
 
-/* ---- tapping
- * -------------------------------------------------------------------------------------------- */
+/* ---- tapping ---- */
 
 static bool has_end(const struct sv_net_session *session, const struct sv_member *member)
 {
@@ -58,8 +57,7 @@ static bool taps(const struct sv_compile *c, const struct sv_attach_plan *a,
 	return false;
 }
 
-/* ---- order
- * ---------------------------------------------------------------------------------------------- */
+/* ---- order ---- */
 
 /* 0 keeps everything. */
 static uint32_t kept(const struct sv_net_session *session)
@@ -131,8 +129,7 @@ static int collect(const struct sv_compile *c, const struct sv_attach_plan *a,
 	return *n > SV_SESSION_BITS ? too_many(c, a, *list, *n) : 0;
 }
 
-/* ---- into the attachment
- * -------------------------------------------------------------------------------- */
+/* ---- into the attachment ---- */
 
 static int set_filters(struct sv_attach_plan *a)
 {

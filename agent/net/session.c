@@ -14,8 +14,7 @@
 #define VNI_MAX ((1 << 24) - 1)
 #define ERSPAN_ID_MAX ((1 << 10) - 1)
 
-/* ---- where to
- * ------------------------------------------------------------------------------------------- */
+/* ---- where to ---- */
 
 int sv_target_find(const char *name)
 {
@@ -88,8 +87,7 @@ static void load_target(struct sv_load *l, const struct sv_path *at, const cJSON
 		sv_load_bad(l, SV_PATH(at, "collector"), "is for \"vxlan\" and \"erspan\"");
 }
 
-/* ---- which packets, and what of them
- * ------------------------------------------------------------------- */
+/* ---- which packets, and what of them ---- */
 
 static int parse_direction(const char *text)
 {
@@ -182,8 +180,7 @@ static void load_session(struct sv_load *l, const struct sv_path *at, const cJSO
 	sv_load_points(l, SV_PATH(at, "at"), session, sv_json_get(json, "at"));
 }
 
-/* ---- sessions among each other
- * -------------------------------------------------------------------------- */
+/* ---- sessions among each other ---- */
 
 /* The kernel runs one devmap program for a whole bulk of a device: all its copies are cut, and to
  * the same length, or none is. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "compile.h"
 
-/* A VNode's specification as one canonical line: equal lines, equal VNodes. The tier is not part.
- */
+/* A VNode's specification as one canonical line: equal lines, equal VNodes. The tier is
+ * not part. */
 
 static void print_string(FILE *f, const char *text)
 {

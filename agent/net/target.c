@@ -10,8 +10,7 @@
 #define BURST_NS 20000000ULL /* of its budget a session may have at once */
 #define JUMBO (9000 + 14 + 8) /* the longest frame */
 
-/* ---- devices
- * -------------------------------------------------------------------------------------------- */
+/* ---- devices ---- */
 
 /* Copies come without the VNet's tag, but may have one of their own inside. */
 static uint32_t copy_mtu(const struct sv_net_vnet *vnet)
@@ -68,8 +67,7 @@ int sv_compile_target(const struct sv_compile *c, const struct sv_net_session *s
 	return device->name ? 0 : -ENOMEM;
 }
 
-/* ---- what a session may have
- * ---------------------------------------------------------------------------- */
+/* ---- what a session may have ---- */
 
 /* Costs are in 2^-16 ns. The burst lets one longest frame through whatever the budget. */
 static void set_budget(struct sv_session *val, const struct sv_net_session *session)
@@ -112,8 +110,7 @@ static void set_session(struct sv_session *val, const struct sv_net_session *ses
 	set_budget(val, session);
 }
 
-/* ---- pairs for collectors
- * ------------------------------------------------------------------------------- */
+/* ---- pairs for collectors ---- */
 
 static int add_export(struct sv_compile *c, const struct sv_net_session *session,
 		      const struct sv_target_device *device)
@@ -142,8 +139,7 @@ static int add_export(struct sv_compile *c, const struct sv_net_session *session
 	return sv_compile_port(c->out, out->inner, SV_ROLE_EXPORT, true);
 }
 
-/* ---- all of a host's
- * ------------------------------------------------------------------------------------ */
+/* ---- all of a host's ---- */
 
 static bool taps_here(const struct sv_compile *c, const struct sv_net_session *session)
 {

@@ -20,8 +20,8 @@ struct sv_store_ops {
 	void (*close)(struct sv_store *store);
 	/* The document (the caller's to cJSON_Delete; {} and revision 0 when there is none yet). */
 	int (*get)(struct sv_store *store, cJSON **doc, uint64_t *revision, struct sv_err *err);
-	/* Compare-and-swap: -ESTALE when the store's revision is not `expected`. Does not take doc.
-	 */
+	/* Compare-and-swap: -ESTALE when the store's revision is not `expected`. Does not
+	 * take doc. */
 	int (*put)(struct sv_store *store, const cJSON *doc, uint64_t expected, uint64_t *revision,
 		   struct sv_err *err);
 	/* A host's own report ({"revision":…, "flips":…, "errors":[…], "time":…}); no revision. */

@@ -207,8 +207,7 @@ int sv_cgroup_join(const struct sv_vn *vn)
 	return put(path, "cgroup.procs", "0");
 }
 
-/* ---- moving
- * -------------------------------------------------------------------------------------- */
+/* ---- moving ---- */
 
 /* Until the old group is empty: what is there may fork meanwhile. */
 static int move_all(const char *from, const char *to)
@@ -285,8 +284,7 @@ int sv_cgroup_move(const struct sv_vn *vn, enum sv_tier tier, uint32_t cpu_weigh
 	return 0;
 }
 
-/* ---- freezing
- * ------------------------------------------------------------------------------------ */
+/* ---- freezing ---- */
 
 static bool leaf(const struct sv_vn *vn, char path[PATH_LEN])
 {
@@ -343,8 +341,7 @@ bool sv_cgroup_frozen(const struct sv_vn *vn)
 	return text && text[0] == '1';
 }
 
-/* ---- removing
- * ------------------------------------------------------------------------------------ */
+/* ---- removing ---- */
 
 static void kill_all(const char *path)
 {

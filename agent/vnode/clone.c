@@ -12,8 +12,7 @@
 
 enum { COPIED_FLAGS = IFF_UP | IFF_NOARP | IFF_ALLMULTI | IFF_PROMISC | IFF_MULTICAST };
 
-/* ---- links
- * --------------------------------------------------------------------------------------- */
+/* ---- links ---- */
 
 static const struct nlattr *find(const struct nlmsghdr *h, int type)
 {
@@ -92,8 +91,7 @@ static int copy_links(struct sv_copy *copy, const struct sv_vnode_spec *copied, 
 	return rc;
 }
 
-/* ---- nftables
- * ------------------------------------------------------------------------------------ */
+/* ---- nftables ---- */
 
 static int copy_nft(struct sv_copy *copy, struct sv_err *err)
 {
@@ -115,8 +113,7 @@ static int copy_nft(struct sv_copy *copy, struct sv_err *err)
 	return 0;
 }
 
-/* ---- what stays behind
- * --------------------------------------------------------------------------- */
+/* ---- what stays behind ---- */
 
 static size_t count_lines(pid_t pid, const char *file, size_t heading)
 {

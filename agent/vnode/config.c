@@ -14,8 +14,7 @@ static const struct sv_vnode_iface *same_device(const struct sv_vnode_spec *spec
 	return other && !strcmp(other->port, iface->port) ? other : NULL;
 }
 
-/* ---- links
- * --------------------------------------------------------------------------------------- */
+/* ---- links ---- */
 
 static int remove_links(const struct sv_vnode_spec *from, const struct sv_vnode_spec *to,
 			struct sv_err *err)
@@ -46,8 +45,8 @@ static int change_link(int netns, const struct sv_vnode_iface *was,
 	bool mac = memcmp(was->mac, iface->mac, sizeof(was->mac)) != 0;
 	int rc = 0;
 
-	/* The receiving end's MTU is what a redirect asks: grow the host's first, shrink it last.
-	 */
+	/* The receiving end's MTU is what a redirect asks: grow the host's first, shrink
+	 * it last. */
 	if (iface->mtu > was->mtu)
 		rc = sv_link_set(-1, iface->port, NULL, iface->mtu, err);
 	if (!rc && (mac || iface->mtu != was->mtu))
@@ -85,8 +84,7 @@ static int make_links(const struct sv_vn *vn, int netns, const struct sv_vnode_s
 	return rc;
 }
 
-/* ---- sysctls
- * ------------------------------------------------------------------------------------- */
+/* ---- sysctls ---- */
 
 static size_t name_len(const char *assignment)
 {
@@ -161,8 +159,7 @@ static int set_sysctls(const struct sv_vn *vn, int netns, const struct sv_vnode_
 	return rc;
 }
 
-/* ---- addresses and routes
- * ------------------------------------------------------------------------ */
+/* ---- addresses and routes ---- */
 
 static bool is_v6(const char *address)
 {
@@ -260,8 +257,7 @@ static int set_addresses(int netns, const struct sv_vnode_spec *from,
 	return sv_batch_run(&new, netns, "ip", err);
 }
 
-/* ---- nftables
- * ------------------------------------------------------------------------------------ */
+/* ---- nftables ---- */
 
 static int set_nft(int netns, const struct sv_vnode_spec *from, const struct sv_vnode_spec *to,
 		   struct sv_err *err)

@@ -40,8 +40,7 @@ void sv_copy_close(struct sv_copy *copy)
 	copy->link = NULL;
 }
 
-/* ---- links
- * --------------------------------------------------------------------------------------- */
+/* ---- links ---- */
 
 static const char *link_name(const struct nlmsghdr *h)
 {
@@ -112,8 +111,7 @@ int sv_copy_attr(struct nl_msg *out, const struct nlattr *a)
 	return nla_put(out, a->nla_type, nla_len(a), nla_data(a));
 }
 
-/* ---- objects
- * ------------------------------------------------------------------------------------- */
+/* ---- objects ---- */
 
 static void objects_fini(struct objects *objects)
 {

@@ -33,8 +33,7 @@ static const struct nlattr *find(const struct nlmsghdr *h, int header, int type)
 	for (int _left = nlmsg_attrlen(h, header), _go = ((a) = nlmsg_attrdata(h, header), 1);     \
 	     _go && nla_ok(a, _left); (a) = nla_next(a, &_left))
 
-/* ---- addresses
- * ----------------------------------------------------------------------------------- */
+/* ---- addresses ---- */
 
 static int build_address(const struct sv_copy *copy, const struct nlmsghdr *h, bool mapped,
 			 struct nl_msg *out, const char **why)
@@ -118,8 +117,7 @@ int sv_copy_addresses(struct sv_copy *copy, struct sv_err *err)
 	return rc ?: sv_copy_all(copy, &addresses6, &ifa6, sizeof(ifa6), err);
 }
 
-/* ---- rules
- * --------------------------------------------------------------------------------------- */
+/* ---- rules ---- */
 
 static int build_rule(const struct sv_copy *copy, const struct nlmsghdr *h, bool mapped,
 		      struct nl_msg *out, const char **why)
@@ -154,8 +152,7 @@ static const struct sv_copy_kind rules = {
 	.print = show_rule,
 };
 
-/* ---- routes
- * -------------------------------------------------------------------------------------- */
+/* ---- routes ---- */
 
 enum { HOP_FLAGS = RTNH_F_ONLINK | RTNH_F_PERVASIVE };
 
@@ -289,8 +286,7 @@ int sv_copy_routing(struct sv_copy *copy, struct sv_err *err)
 	return rc;
 }
 
-/* ---- neighbours
- * ---------------------------------------------------------------------------------- */
+/* ---- neighbours ---- */
 
 static int learned_state(int state)
 {

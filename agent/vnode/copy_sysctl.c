@@ -61,8 +61,8 @@ static int on_file(const char *path, const struct stat *st, int type, struct FTW
 	return 0;
 }
 
-/* Those that set others come first: forwarding, then `all`, then `default`, then the interfaces'.
- */
+/* Those that set others come first: forwarding, then `all`, then `default`, then the
+ * interfaces'. */
 static int rank(const char *path)
 {
 	if (strstr(path, "/ip_forward") || strstr(path, "/all/forwarding"))

@@ -30,8 +30,7 @@ static void show(const struct sv_copy *copy, const struct nlmsghdr *h, char *tex
 		 TC_H_MIN(tc->tcm_handle), link ? link->name : "?");
 }
 
-/* ---- options: what a dump tells and a request does not take
- * ------------------------------------------ */
+/* ---- options: what a dump tells and a request does not take ---- */
 
 static void fix_htb_qdisc(void *data, int len)
 {
@@ -131,8 +130,7 @@ static int put_header(const struct sv_copy *copy, struct tcmsg *tc, bool mapped,
 	return nlmsg_append(out, tc, sizeof(*tc), NLMSG_ALIGNTO);
 }
 
-/* ---- qdiscs and classes
- * --------------------------------------------------------------------------- */
+/* ---- qdiscs and classes ---- */
 
 static int build_qdisc(const struct sv_copy *copy, const struct nlmsghdr *h, bool mapped,
 		       struct nl_msg *out, const char **why)
@@ -190,8 +188,7 @@ static const struct sv_copy_kind classes = {
 	.print = show,
 };
 
-/* ---- filters
- * ------------------------------------------------------------------------------------- */
+/* ---- filters ---- */
 
 static const struct nlattr *option(const struct nlmsghdr *h, int type)
 {
@@ -266,8 +263,7 @@ static const struct sv_copy_kind filters = {
 	.print = show,
 };
 
-/* ---- all of it
- * ----------------------------------------------------------------------------------- */
+/* ---- all of it ---- */
 
 static int copy_filters_at(struct sv_copy *copy, int ifindex, uint32_t parent, struct sv_err *err)
 {

@@ -67,8 +67,7 @@ int sv_keeper_netns(const struct sv_vn *vn)
 	return -ESRCH;
 }
 
-/* ---- start
- * --------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 /* Beside svnetd, unless told otherwise. */
 static void find_vinit(char path[PATH_MAX])
@@ -173,8 +172,7 @@ int sv_keeper_start(const struct sv_vn *vn, struct sv_err *err)
 	return 0;
 }
 
-/* ---- kill
- * ---------------------------------------------------------------------------------------- */
+/* ---- kill ---- */
 
 static bool wait_gone(const struct sv_vn *vn)
 {
@@ -206,8 +204,7 @@ int sv_keeper_kill(const struct sv_vn *vn, struct sv_err *err)
 	return 0;
 }
 
-/* ---- tell
- * ---------------------------------------------------------------------------------------- */
+/* ---- tell ---- */
 
 static int connect_ctl(const struct sv_vn *vn)
 {

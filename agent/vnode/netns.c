@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The namespace driver: a VNode is network, mount, PID and UTS namespaces, a cgroup and a program.
- */
+/* The namespace driver: a VNode is network, mount, PID and UTS namespaces, a cgroup and
+ * a program. */
 #include "netns.h"
 
 #include <dirent.h>
@@ -50,8 +50,7 @@ static int save_spec(const struct sv_vn *vn, const struct sv_vnode_spec *spec, s
 	return rc ? sv_err_set(err, rc, "%s/spec.json: %s", vn->dir, strerror(-rc)) : 0;
 }
 
-/* ---- destroy
- * ------------------------------------------------------------------------------------- */
+/* ---- destroy ---- */
 
 static int delete_ports(const struct sv_vn *vn, struct sv_err *err)
 {
@@ -92,8 +91,7 @@ static int netns_destroy(struct sv_vnode_driver *drv, const char *vnet, const ch
 	return rc;
 }
 
-/* ---- define
- * -------------------------------------------------------------------------------------- */
+/* ---- define ---- */
 
 /* Written before the devices exist, so that no crash leaves one that nobody knows. */
 static int claim_ports(const struct sv_vn *vn, const struct sv_vnode_spec *from,
@@ -233,8 +231,7 @@ static int netns_define(struct sv_vnode_driver *drv, const struct sv_vnode_spec 
 	return rc ?: finish(&vn, make(&vn, spec, err), err);
 }
 
-/* ---- update
- * -------------------------------------------------------------------------------------- */
+/* ---- update ---- */
 
 static int restart_program(const struct sv_vn *vn, struct sv_err *err)
 {
@@ -324,8 +321,7 @@ static int netns_update(struct sv_vnode_driver *drv, const struct sv_vnode_spec 
 	return rc;
 }
 
-/* ---- clone
- * --------------------------------------------------------------------------------------- */
+/* ---- clone ---- */
 
 /* The source's specification with the clone's names and devices: what the copy amounts to. */
 static int as_copied(struct sv_vnode_spec *out, const struct sv_vnode_spec *source,
@@ -462,8 +458,7 @@ static int netns_snapshot(struct sv_vnode_driver *drv, const char *vnet, const c
 	return rc;
 }
 
-/* ---- start, stop, pause, resume
- * ------------------------------------------------------------------- */
+/* ---- start, stop, pause, resume ---- */
 
 static int tell(struct sv_vnode_driver *drv, const char *vnet, const char *name, const char *what,
 		struct sv_err *err)
@@ -543,8 +538,7 @@ static int netns_set_tier(struct sv_vnode_driver *drv, const char *vnet, const c
 	return rc;
 }
 
-/* ---- status, list
- * -------------------------------------------------------------------------------- */
+/* ---- status, list ---- */
 
 static void fail(struct sv_vnode_status *status, const char *why)
 {

@@ -32,8 +32,7 @@ int sv_vn_init(struct sv_vn *vn, const struct sv_vnode_driver *drv, const char *
 /* -EINVAL: it is no VNode's. */
 int sv_vn_split(const char *tag, char vnet[32], char name[32]);
 
-/* ---- files.c
- * ------------------------------------------------------------------------------------- */
+/* ---- files.c ---- */
 
 int sv_vn_write(const struct sv_vn *vn, const char *file, const char *text, size_t len);
 /* The whole file, NUL-terminated, the caller's; NULL with errno. */
@@ -43,8 +42,7 @@ bool sv_vn_has(const struct sv_vn *vn, const char *file);
 int sv_vn_mkdir(const struct sv_vn *vn, struct sv_err *err);
 void sv_vn_rmdir(const struct sv_vn *vn);
 
-/* ---- spec.c
- * -------------------------------------------------------------------------------------- */
+/* ---- spec.c ---- */
 
 /* A specification as the driver keeps it. from_text: -EINVAL when the text is not one. */
 char *sv_spec_to_text(const struct sv_vnode_spec *spec);
@@ -58,8 +56,7 @@ bool sv_strv_same(char *const *a, char *const *b);
 /* The word after `dev` in a line for tc or ip; false: there is none. */
 bool sv_line_dev(const char *line, char dev[16]);
 
-/* ---- ns.c
- * ---------------------------------------------------------------------------------------- */
+/* ---- ns.c ---- */
 
 /* The calling thread is in another network namespace between enter and leave. */
 struct sv_ns_guard {
@@ -83,8 +80,7 @@ int sv_ns_run(int netns, char *const argv[], const char *input, char **out, char
 int sv_ns_run_for(int netns, char *const argv[], const char *input, char **out, char **complaint,
 		  int ms);
 
-/* ---- keeper.c
- * ------------------------------------------------------------------------------------ */
+/* ---- keeper.c ---- */
 
 /* 0: none is alive. */
 pid_t sv_keeper_pid(const struct sv_vn *vn);
@@ -103,8 +99,7 @@ struct sv_keeper_status {
 };
 int sv_keeper_status(const struct sv_vn *vn, struct sv_keeper_status *status);
 
-/* ---- cgroup.c
- * ------------------------------------------------------------------------------------ */
+/* ---- cgroup.c ---- */
 
 int sv_cgroup_make(const struct sv_vn *vn, enum sv_tier tier, uint32_t cpu_weight,
 		   struct sv_err *err);
@@ -120,8 +115,7 @@ bool sv_cgroup_tier(const struct sv_vn *vn, enum sv_tier *tier);
 /* Kills what is left and removes the groups. */
 int sv_cgroup_remove(const struct sv_vn *vn, struct sv_err *err);
 
-/* ---- link.c, offload.c, napi.c
- * ------------------------------------------------------------------- */
+/* ---- link.c, offload.c, napi.c ---- */
 
 int sv_link_make(const struct sv_vn *vn, int netns, const struct sv_vnode_iface *iface,
 		 struct sv_err *err);
@@ -149,8 +143,7 @@ int sv_napi_set_threaded_here(const char *dev, bool threaded, struct sv_err *err
 bool sv_napi_vif_is_misplaced(const char *dev, bool aside);
 int sv_napi_place_vif(const char *dev, bool aside, struct sv_err *err);
 
-/* ---- config.c, shape.c, sysctl.c
- * ----------------------------------------------------------------- */
+/* ---- config.c, shape.c, sysctl.c ---- */
 
 /* Brings a VNode from one specification to another; `from` NULL: from nothing. */
 int sv_config_apply(const struct sv_vn *vn, int netns, const struct sv_vnode_spec *from,
@@ -178,15 +171,13 @@ char *sv_sysctl_read(int netns, const char *assignment);
 /* Quietly: what is not there is not there. */
 void sv_sysctl_try(int netns, const char *path, const char *value);
 
-/* ---- clone.c
- * ------------------------------------------------------------------------------------- */
+/* ---- clone.c ---- */
 
 /* `copied`: the clone's devices; they exist and have nothing yet. */
 int sv_clone_copy(const struct sv_vn *from, int from_ns, const struct sv_vn *to, int to_ns,
 		  const struct sv_vnode_spec *copied, FILE *report, struct sv_err *err);
 
-/* ---- snapshot.c
- * ---------------------------------------------------------------------------------- */
+/* ---- snapshot.c ---- */
 
 int sv_snapshot_write(const struct sv_vn *vn, int netns, FILE *file, struct sv_err *err);
 

@@ -12,8 +12,7 @@ static void free_json(cJSON **json)
 }
 #define _cleanup_json_ _cleanup_(free_json)
 
-/* ---- to text
- * ------------------------------------------------------------------------------------- */
+/* ---- to text ---- */
 
 static cJSON *strv_to_json(char *const *strv)
 {
@@ -69,8 +68,7 @@ char *sv_spec_to_text(const struct sv_vnode_spec *spec)
 	return cJSON_Print(json);
 }
 
-/* ---- from text
- * ----------------------------------------------------------------------------------- */
+/* ---- from text ---- */
 
 static int get_string(const cJSON *json, const char *key, char *buf, size_t size)
 {
@@ -210,8 +208,7 @@ int sv_spec_copy(struct sv_vnode_spec *to, const struct sv_vnode_spec *from)
 	return text ? sv_spec_from_text(to, text) : -ENOMEM;
 }
 
-/* ---- questions
- * ----------------------------------------------------------------------------------- */
+/* ---- questions ---- */
 
 const struct sv_vnode_iface *sv_spec_iface(const struct sv_vnode_spec *spec, const char *name)
 {

@@ -118,8 +118,7 @@ static int put_file(int dir, const char *name, const char *text, size_t len)
 	return rc;
 }
 
-/* ---- the namespaces
- * ------------------------------------------------------------------------------ */
+/* ---- the namespaces ---- */
 
 /* Somebody else's namespace must not live on because a VNode has a copy of its mount. */
 static void drop_ns_mounts(void)
@@ -192,8 +191,7 @@ static pid_t make_namespaces(int dir)
 	return pid;
 }
 
-/* ---- status and log
- * ------------------------------------------------------------------------------ */
+/* ---- status and log ---- */
 
 static void put_status(const struct vinit *v)
 {
@@ -275,8 +273,7 @@ static void __attribute__((format(printf, 2, 3))) note(struct vinit *v, const ch
 	write_log(v, text, len);
 }
 
-/* ---- the program
- * --------------------------------------------------------------------------------- */
+/* ---- the program ---- */
 
 static int read_program(struct vinit *v)
 {
@@ -414,8 +411,7 @@ static void reap(struct vinit *v)
 	put_status(v);
 }
 
-/* ---- what it is told
- * ----------------------------------------------------------------------------- */
+/* ---- what it is told ---- */
 
 static void do_start(struct vinit *v, int fd)
 {

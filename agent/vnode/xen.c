@@ -12,9 +12,7 @@
 
 enum { CREATE_MS = 60000 };
 
-/* ---- destroy
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- destroy ---- */
 
 static void remove_folder(const struct sv_vn *vn)
 {
@@ -54,9 +52,7 @@ static int xen_destroy(struct sv_vnode_driver *drv, const char *vnet, const char
 	return rc ?: sv_xen_fail(&vn, sv_xen_tear_down(&vn, drv, err), err);
 }
 
-/* ---- define
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- define ---- */
 
 static int check_file(const char *what, const char *path, struct sv_err *err)
 {
@@ -130,9 +126,7 @@ static int xen_define(struct sv_vnode_driver *drv, const struct sv_vnode_spec *s
 	return sv_xen_fail(&vn, rc, err);
 }
 
-/* ---- again
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- again ---- */
 
 /* A new domain in the place of the old one, paused. The folder stays: it is the same VNode. */
 static int make_again(const struct sv_vn *vn, struct sv_vnode_driver *drv,
@@ -203,9 +197,7 @@ static int revive(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 				     record->restarts);
 }
 
-/* ---- update
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- update ---- */
 
 static int set_sched(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 		     const char *uuid, bool pin, struct sv_err *err)
@@ -305,8 +297,7 @@ static int xen_set_tier(struct sv_vnode_driver *drv, const char *vnet, const cha
 	return sv_xen_fail(&vn, rc, err);
 }
 
-/* ---- start, stop, pause, resume
- * ------------------------------------------------------------------------- */
+/* ---- start, stop, pause, resume ---- */
 
 static int start_domain(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 			struct sv_xen_record *record, struct sv_err *err)
@@ -399,9 +390,7 @@ static int xen_resume(struct sv_vnode_driver *drv, const char *vnet, const char 
 	return rc ?: sv_xen_fail(&vn, start_domain(&vn, drv, &record, err), err);
 }
 
-/* ---- console
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- console ---- */
 
 static int xen_exec(struct sv_vnode_driver *drv, const char *vnet, const char *name,
 		    char *const argv[], const int fds[3], pid_t *pid, struct sv_err *err)

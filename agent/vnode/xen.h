@@ -55,8 +55,8 @@ int sv_xen_load(const struct sv_vn *vn, struct sv_xen_record *record);
 int sv_xen_save(const struct sv_vn *vn, const struct sv_xen_record *record, struct sv_err *err);
 int sv_xen_load_spec(const struct sv_vn *vn, struct sv_vnode_spec *spec);
 int sv_xen_save_spec(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err);
-/* A VNode that there is, with its record and, unless spec is NULL, what was defined last. -ENOENT.
- */
+/* A VNode that there is, with its record and, unless spec is NULL, what was defined
+ * last. -ENOENT. */
 int sv_xen_open(struct sv_vn *vn, struct sv_vnode_driver *drv, const char *vnet, const char *name,
 		struct sv_xen_record *record, struct sv_vnode_spec *spec, struct sv_err *err);
 /* rc; what went wrong gets its name in front. */
@@ -81,8 +81,8 @@ const char *sv_xen_unlike(const struct sv_vnode_spec *source, const struct sv_vn
 enum sv_xen_policy { SV_XEN_NEVER, SV_XEN_ON_CRASH, SV_XEN_ALWAYS };
 /* Is a domain that ended like this ("crashed", "poweroff", …, "gone") to be made again? */
 bool sv_xen_restarts(const struct sv_vnode_spec *spec, const char *state);
-/* How long to wait before restart number n, in seconds; or, after n clones in vain, before another.
- */
+/* How long to wait before restart number n, in seconds; or, after n clones in vain,
+ * before another. */
 uint32_t sv_xen_backoff(uint32_t n);
 
 /* ---- xen_disk.c ---- */

@@ -17,8 +17,7 @@ static bool is_readonly(const cJSON *disk)
 	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(disk, "readonly"));
 }
 
-/* ---- copies: pure
- * ------------------------------------------------------------------------------------------ */
+/* ---- copies: pure ---- */
 
 static const cJSON *disk_of(const cJSON *xen, const char *device)
 {
@@ -168,8 +167,7 @@ bool sv_xen_give_disks(const struct sv_vnode_spec *spec, cJSON *copies)
 	return cJSON_GetArraySize(copies) < before;
 }
 
-/* ---- two writers ruin a disk
- * ------------------------------------------------------------------------------- */
+/* ---- two writers ruin a disk ---- */
 
 /* By whatever names. */
 static bool same_disk(const char *a, const char *b)
@@ -243,8 +241,7 @@ int sv_xen_check_disks(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 	return rc;
 }
 
-/* ---- gone with its domain
- * ---------------------------------------------------------------------------------- */
+/* ---- gone with its domain ---- */
 
 static int remove_disk(const cJSON *copy, struct sv_err *err)
 {

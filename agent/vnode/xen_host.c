@@ -14,8 +14,7 @@
 
 enum { LOCK_MS = 15000 };
 
-/* ---- is there Xen?
- * -------------------------------------------------------------------------------------- */
+/* ---- is there Xen? ---- */
 
 static bool is_dom0(void)
 {
@@ -122,9 +121,7 @@ int sv_xen_ask(struct sv_vnode_driver *drv, const char *op, cJSON *request, int 
 	return rc;
 }
 
-/* ---- events
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- events ---- */
 
 static void __attribute__((noreturn)) become_watcher(const struct sv_xen *xen)
 {

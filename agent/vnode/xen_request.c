@@ -38,8 +38,7 @@ double sv_xen_num(const cJSON *object, const char *key)
 	return cJSON_IsNumber(item) ? item->valuedouble : 0;
 }
 
-/* ---- to a domain
- * ------------------------------------------------------------------------------------------- */
+/* ---- to a domain ---- */
 
 static cJSON *nic_json(const struct sv_vnode_iface *iface)
 {
@@ -84,8 +83,7 @@ cJSON *sv_xen_domain(const struct sv_vnode_spec *spec, const char *uuid, const c
 	return domain;
 }
 
-/* ---- what differs
- * ------------------------------------------------------------------------------------------ */
+/* ---- what differs ---- */
 
 static const char *differing(const struct sv_vnode_spec *a, const struct sv_vnode_spec *b,
 			     const char *const keys[])
@@ -134,8 +132,7 @@ const char *sv_xen_unlike(const struct sv_vnode_spec *source, const struct sv_vn
 	return differing(source, clone, keys);
 }
 
-/* ---- restarts
- * --------------------------------------------------------------------------------------------- */
+/* ---- restarts ---- */
 
 bool sv_xen_restarts(const struct sv_vnode_spec *spec, const char *state)
 {

@@ -154,8 +154,7 @@ int sv_xen_status(struct sv_vnode_driver *drv, const char *vnet, const char *nam
 	return rc;
 }
 
-/* ---- all of them
- * ------------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 struct listing {
 	struct sv_vnode_status *status;

@@ -7,7 +7,7 @@
 
 #define BURST_RATIO_MAX 8
 
-/* ---- sums ----------------------------------------------------------------------------------- */
+/* ---- sums ---- */
 
 /* Boyer and Moore's majority vote. */
 static void vote(struct sv_voice_sum *sum, uint8_t type)
@@ -159,7 +159,7 @@ double sv_voice_sum_burst_ratio(const struct sv_voice_sum *sum)
 	return (double)missing(sum) / sum->bursts * (1 - sv_voice_sum_missing(sum) / 100);
 }
 
-/* ---- rating --------------------------------------------------------------------------------- */
+/* ---- rating ---- */
 
 void sv_voice_rate(const struct sv_voice_stream *stream, const struct sv_voice_sum *sum,
 		   double network_ms, struct sv_voice_quality *quality)

@@ -27,7 +27,7 @@ void sv_voice_stream_fini(struct sv_voice_stream *stream)
 	stream->n = stream->max = 0;
 }
 
-/* ---- slots ---------------------------------------------------------------------------------- */
+/* ---- slots ---- */
 
 static int reserve(struct sv_voice_stream *stream, size_t more)
 {
@@ -67,7 +67,7 @@ static struct sv_voice_slot *last(struct sv_voice_stream *stream)
 	return &stream->slot[stream->n - 1];
 }
 
-/* ---- where a packet belongs ------------------------------------------------------------------ */
+/* ---- where a packet belongs ---- */
 
 #define NOWHERE (-1)
 
@@ -98,7 +98,7 @@ static int find_place(struct sv_voice_stream *stream, uint16_t seq, int64_t at_n
 	return rc;
 }
 
-/* ---- times ---------------------------------------------------------------------------------- */
+/* ---- times ---- */
 
 /* Media time since the last packet. */
 static double elapsed_ms(const struct sv_voice_stream *stream, const struct sv_rtp *rtp)
@@ -214,7 +214,7 @@ static void time_packet(struct sv_voice_stream *stream, struct sv_voice_slot *sl
 	stream->prev_noise = slot->flags & SV_VOICE_NOISE;
 }
 
-/* ---- packets -------------------------------------------------------------------------------- */
+/* ---- packets ---- */
 
 static void fill(struct sv_voice_stream *stream, size_t index, const struct sv_rtp *rtp,
 		 int64_t at_ns)

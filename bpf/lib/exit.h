@@ -40,8 +40,8 @@ static inline int sv_exit_opens(struct sv_exit how, __u32 meta)
 	return !(how.flags & SV_EXIT_GATED) || meta & SV_META_OPEN;
 }
 
-/* Does it leave an edge with no tag of ours? Then a tag of the sender's chooses the VLAN outside.
- */
+/* Does it leave an edge with no tag of ours? Then a tag of the sender's chooses the
+ * VLAN outside. */
 static inline int sv_exit_bare(struct sv_exit how, __u32 meta)
 {
 	return (how.flags & (SV_EXIT_GATED | SV_EXIT_PUSH)) == SV_EXIT_GATED &&

@@ -310,8 +310,8 @@ sv_neigh_inline int sv_neigh_answer_ns(void *data, const void *end, __u32 l3, co
 	return 0;
 }
 
-/* After sv_neigh_asks() said yes: turns the question into the answer. 0, or -1 and nothing changed.
- */
+/* After sv_neigh_asks() said yes: turns the question into the answer. 0, or -1 and
+ * nothing changed. */
 sv_neigh_inline int sv_neigh_answer(void *data, const void *end, __u32 l3, __be16 proto,
 				    const __u8 *mac)
 {

@@ -74,8 +74,8 @@ static __always_inline int sv_tap_lost(struct sv_tap_ctl *ctl)
 	return SV_SCOUNT_SHED_RING;
 }
 
-/* Writes the record of a frame; its fate. Only this CPU writes this ring, and never within itself.
- */
+/* Writes the record of a frame; its fate. Only this CPU writes this ring, and never
+ * within itself. */
 __noinline int sv_tap_write(SV_CTX *ctx, const struct sv_session *s, __u32 number,
 			    struct sv_offer *o)
 {

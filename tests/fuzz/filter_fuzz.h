@@ -53,7 +53,7 @@ static inline void fuzz_seed(struct fuzz *z, unsigned long program)
 		fuzz_next(z);
 }
 
-/* ---- expressions ------------------------------------------------------------------------- */
+/* ---- expressions ---- */
 
 __attribute__((format(printf, 3, 4))) static inline void fuzz_say(struct fuzz *z, char *out,
 								  const char *fmt, ...)
@@ -232,7 +232,7 @@ static inline void fuzz_make_expression(struct fuzz *z, size_t i)
 	}
 }
 
-/* ---- raw classic BPF --------------------------------------------------------------------- */
+/* ---- raw classic BPF ---- */
 
 static inline uint32_t fuzz_offset(struct fuzz *z)
 {
@@ -350,7 +350,7 @@ static inline void fuzz_make_raw(struct fuzz *z, size_t i)
 	snprintf(z->text[i], FUZZ_TEXT, "(raw, %u instructions)", n);
 }
 
-/* ---- frames ------------------------------------------------------------------------------ */
+/* ---- frames ---- */
 
 static inline void fuzz_frame(struct fuzz *z, struct flab_view *v, uint8_t *bytes)
 {
@@ -369,7 +369,7 @@ static inline void fuzz_frame(struct fuzz *z, struct flab_view *v, uint8_t *byte
 	v->len = fuzz_below(z, 4) ? v->cap : v->cap + fuzz_below(z, 2000);
 }
 
-/* ---- one program ------------------------------------------------------------------------- */
+/* ---- one program ---- */
 
 __attribute__((format(printf, 3, 4))) static inline int fuzz_fail(struct fuzz *z, uint32_t which,
 								  const char *fmt, ...)

@@ -360,8 +360,8 @@ static inline struct dp_wrap dp_wrap_make(void)
 	return w;
 }
 
-/* Takes the outer tag out of the bytes; what is returned puts it beside the frame, then runs prog.
- */
+/* Takes the outer tag out of the bytes; what is returned puts it beside the frame, then
+ * runs prog. */
 static inline int dp_wrap_tag(const struct dp_wrap *w, uint8_t *bytes, uint32_t *len, int prog)
 {
 	uint32_t zero = 0, tag = bytes[12] << 24 | bytes[13] << 16 | bytes[14] << 8 | bytes[15];

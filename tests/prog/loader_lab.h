@@ -154,7 +154,7 @@ static SV_UNUSED int rounds(double cost)
 	return n;
 }
 
-/* ---- frames -------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 static SV_UNUSED int packet_socket(const char *dev)
 {
@@ -206,7 +206,7 @@ static SV_UNUSED long recv_seq(int fd, int ms)
 	return -1;
 }
 
-/* ---- traffic that must not notice ---------------------------------------------------------- */
+/* ---- traffic that must not notice ---- */
 
 #define RATE 10 /* frames a millisecond */
 
@@ -290,7 +290,7 @@ static SV_UNUSED void flow_stop(struct flow *f, bool tap)
 	}
 }
 
-/* ---- specs --------------------------------------------------------------------------------- */
+/* ---- specs ---- */
 
 struct simple {
 	struct sv_attach_spec spec;

@@ -215,7 +215,7 @@ static struct xdp_program *beside_xdp_open(struct beside *beside)
 	return prog;
 }
 
-/* ---- XDP ------------------------------------------------------------------------------------- */
+/* ---- XDP ---- */
 
 static void both_run(struct fixture *f, struct beside *beside)
 {
@@ -360,7 +360,7 @@ static void test_xdp_jumbo(void **state)
 	ours_runs(f);
 }
 
-/* ---- TC -------------------------------------------------------------------------------------- */
+/* ---- TC ---- */
 
 /* Their classifier sees the host's own frames beside ours, and is there when we have gone. */
 static void test_tc_beside(void **state)

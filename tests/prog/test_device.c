@@ -54,8 +54,8 @@ static void send_pkt(struct pkt pkt)
 
 /* ---- metadata ---- */
 
-/* What is in front of the frame afterwards, in *meta; returns its length. The frame must be `out`.
- */
+/* What is in front of the frame afterwards, in *meta; returns its length. The frame must
+ * be `out`. */
 static size_t run_meta(size_t before, const struct pkt *in, const struct pkt *out,
 		       struct sv_meta *meta)
 {

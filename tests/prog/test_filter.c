@@ -89,7 +89,7 @@ static void quad_try(const struct quad *q, const struct flab_view *v, const char
 	}
 }
 
-/* ---- frames of our own ------------------------------------------------------------------- */
+/* ---- frames of our own ---- */
 
 /* Cut at every byte; on the emulated machine of check-kernel at every fourth, in turn. */
 static void try_truncated(const struct quad *q, const struct ff *f, uint32_t phase, size_t *runs,
@@ -134,7 +134,7 @@ static void test_frames(void **state)
 		      runs);
 }
 
-/* ---- captures ---------------------------------------------------------------------------- */
+/* ---- captures ---- */
 
 struct capture {
 	char name[160];
@@ -246,7 +246,7 @@ static void test_captures(void **state)
 	print_message("# %zu captures, %zu packets, %zu runs\n", n, packets, runs);
 }
 
-/* ---- non-linear skbs --------------------------------------------------------------------- */
+/* ---- non-linear skbs ---- */
 
 /* Sends with all but `linear` bytes in fragments; only a frame longer than a page gets any. */
 static void send_frags(int sock, uint32_t ifindex, const uint8_t *bytes, uint32_t len,
@@ -395,7 +395,7 @@ static void test_nonlinear(void **state)
 	print_message("# %zu non-linear frames\n", n);
 }
 
-/* ---- sets, exits, single instructions ---------------------------------------------- */
+/* ---- sets, exits, single instructions ---- */
 
 static void test_sets(void **state)
 {

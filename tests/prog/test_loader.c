@@ -26,7 +26,7 @@ static int try_open(void)
 	return rc;
 }
 
-/* ---- features, folders, schema ------------------------------------------------------------- */
+/* ---- features, folders, schema ---- */
 
 static void test_check(void **state)
 {
@@ -143,7 +143,7 @@ static void test_maps_only(void **state)
 	assert_int_equal(sv_plane_open_maps(&look, PIN, &err), -ENOENT);
 }
 
-/* ---- ports --------------------------------------------------------------------------------- */
+/* ---- ports ---- */
 
 static struct sv_port_info only_port(void)
 {
@@ -341,7 +341,7 @@ static void test_clsact(void **state)
 	plane->tcx = -1;
 }
 
-/* ---- tables -------------------------------------------------------------------------------- */
+/* ---- tables ---- */
 
 static void test_gate(void **state)
 {

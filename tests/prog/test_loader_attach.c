@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Attachments and their fan-outs: what is written, what stays out, and that traffic never notices.
- */
+/* Attachments and their fan-outs: what is written, what stays out, and that traffic
+ * never notices. */
 #include "loader_lab.h"
 
 #include <bpf/libbpf.h>
@@ -22,7 +22,7 @@ static void reopen(void)
 	assert_false(fresh);
 }
 
-/* ---- a path -------------------------------------------------------------------------------- */
+/* ---- a path ---- */
 
 static void forwards(bool xdp)
 {
@@ -108,7 +108,7 @@ static void test_guard_tc(void **state)
 	guard(false);
 }
 
-/* ---- production does not notice ------------------------------------------------------------ */
+/* ---- production does not notice ---- */
 
 static void restarts(bool xdp)
 {
@@ -205,7 +205,7 @@ static void test_changes_tc(void **state)
 	changes(false);
 }
 
-/* ---- what is in the maps ------------------------------------------------------------------- */
+/* ---- what is in the maps ---- */
 
 static __u32 fanout_of(const struct sv_attach_key *key)
 {
@@ -382,7 +382,7 @@ static void test_no_room(void **state)
 	free(fan);
 }
 
-/* ---- many ---------------------------------------------------------------------------------- */
+/* ---- many ---- */
 
 #define MANY 4000
 

@@ -26,7 +26,7 @@ static void reopen(void)
 	assert_false(fresh);
 }
 
-/* ---- an attachment with sessions ------------------------------------------------------------ */
+/* ---- an attachment with sessions ---- */
 
 struct watched {
 	struct sv_attach_spec spec;
@@ -114,7 +114,7 @@ static __u32 waited(void)
 	return program_in(SV_MAP_FANOUT, 0);
 }
 
-/* ---- slots ---------------------------------------------------------------------------------- */
+/* ---- slots ---- */
 
 static void test_slots_are_shared(void **state)
 {
@@ -252,7 +252,7 @@ static void test_stage(void **state)
 	assert_int_not_equal(program_in(SV_MAP_FILTER_XDP, 0), id);
 }
 
-/* ---- what a dead call left ------------------------------------------------------------------ */
+/* ---- what a dead call left ---- */
 
 static int points(void)
 {
@@ -312,7 +312,7 @@ static void test_ring_leftovers(void **state)
 	OK(sv_session_set(plane, 3, &(struct sv_session){}, &err));
 }
 
-/* ---- ways out ------------------------------------------------------------------------------- */
+/* ---- ways out ---- */
 
 static void test_exit_room(void **state)
 {
@@ -352,7 +352,7 @@ static void test_exit_room(void **state)
 	assert_memory_equal(&before, &after, sizeof(after));
 }
 
-/* ---- points --------------------------------------------------------------------------------- */
+/* ---- points ---- */
 
 static void test_points(void **state)
 {
@@ -377,7 +377,7 @@ static void test_points(void **state)
 	assert_int_equal(points(), 0);
 }
 
-/* ---- rings ---------------------------------------------------------------------------------- */
+/* ---- rings ---- */
 
 static __u32 ring_id(__u16 tap, int cpu)
 {
@@ -492,7 +492,7 @@ static void test_rings_that_do_not_fit(void **state)
 	OK(sv_session_set(plane, 4, &none, &err));
 }
 
-/* ---- ports ---------------------------------------------------------------------------------- */
+/* ---- ports ---- */
 
 static void test_roles(void **state)
 {
@@ -525,7 +525,7 @@ static void test_roles(void **state)
 	assert_int_equal(count.role, SV_ROLE_VNODE);
 }
 
-/* ---- frames --------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 static void session_to_pc(__u16 number)
 {

@@ -1138,8 +1138,8 @@ static bool alive(const struct row *r)
 	return !r->in.tpid || !(r->in.cut || r->in.body == BODY_MIN);
 }
 
-/* Test runs take no more than a page, and at TC nothing that claims to be IPv6 without its header.
- */
+/* Test runs take no more than a page, and at TC nothing that claims to be IPv6 without
+ * its header. */
 static bool runs(const struct row *r, int via)
 {
 	if (via == VIA_TC && r->in.cut && r->in.cut < 54 && r->in.body >= BODY_NS &&

@@ -543,8 +543,8 @@ static void test_sessions(void **state)
 	assert_int_equal(bad, 0);
 }
 
-/* A counter that no row wants is a counter that could be taken out unseen; the rest is test_path's.
- */
+/* A counter that no row wants is a counter that could be taken out unseen; the rest is
+ * test_path's. */
 static void test_every_counter_is_wanted(void **state)
 {
 	unsigned int fates = 0, missing = 0;

@@ -48,7 +48,7 @@ static __u64 boot(void)
 	return clock_of(CLOCK_BOOTTIME);
 }
 
-/* ---- the plane ------------------------------------------------------------------------------ */
+/* ---- the plane ---- */
 
 static int pinned(const char *name, int fd)
 {
@@ -168,7 +168,7 @@ static int teardown(void **state)
 	return system(cmd);
 }
 
-/* ---- the writer ----------------------------------------------------------------------------- */
+/* ---- the writer ---- */
 
 /* Byte by byte over the ring's end, as the contract has it. Byte i of a record is `seed` + i. */
 static bool put(int cpu, __u64 at_ns, __u32 attach, __u32 cap, __u8 seed)
@@ -213,7 +213,7 @@ static void must_be(const struct sv_tap_item *item, __u32 cap, __u8 seed)
 			fail_msg("byte %u of %u", i, cap);
 }
 
-/* ---- tests ---------------------------------------------------------------------------------- */
+/* ---- tests ---- */
 
 static void test_record(void **state)
 {
@@ -507,7 +507,7 @@ static void test_points(void **state)
 	sv_tap_close(tap);
 }
 
-/* ---- at speed ------------------------------------------------------------------------------- */
+/* ---- at speed ---- */
 
 #define MANY 100000
 

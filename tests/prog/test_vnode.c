@@ -36,8 +36,7 @@ struct fixture {
 			fail_msg("%s: %d: %s", #call, _rc, (f)->err.text);                         \
 	} while (0)
 
-/* ---- helpers
- * ------------------------------------------------------------------------------------- */
+/* ---- helpers ---- */
 
 static char *read_fd(int fd)
 {
@@ -192,8 +191,7 @@ static struct sv_vnode_spec r1_spec(void)
 	return spec;
 }
 
-/* ---- fixture
- * ------------------------------------------------------------------------------------- */
+/* ---- fixture ---- */
 
 static int set_up(void **state)
 {
@@ -229,8 +227,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* ---- tests
- * --------------------------------------------------------------------------------------- */
+/* ---- tests ---- */
 
 static void test_define(void **state)
 {
@@ -683,8 +680,7 @@ static void test_list(void **state)
 	free(list);
 }
 
-/* ---- clone
- * --------------------------------------------------------------------------------------- */
+/* ---- clone ---- */
 
 /* What an operator, or the operator's program, has done to it since. */
 static const char *const changes[] = {
@@ -883,8 +879,7 @@ static void test_clone_override(void **state)
 	HAS(run_in(f, "c1", NULL, "tc qdisc show dev eth0"), "tbf 7:");
 }
 
-/* ---- update
- * -------------------------------------------------------------------------------------- */
+/* ---- update ---- */
 
 static void test_update(void **state)
 {

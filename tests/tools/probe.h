@@ -58,8 +58,8 @@ struct probe_l4 {
 	uint8_t proto, version;
 };
 
-/* 0, or -1 when the frame is no whole, unfragmented IPv4 or IPv6 packet without extension headers.
- */
+/* 0, or -1 when the frame is no whole, unfragmented IPv4 or IPv6 packet without
+ * extension headers. */
 static inline int probe_l4(struct probe_l4 *out, const uint8_t *f, int len)
 {
 	int o = 12;

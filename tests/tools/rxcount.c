@@ -77,8 +77,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* ---- streams ----------------------------------------------------------------------------------
- */
+/* ---- streams ---- */
 
 static struct stream *stream_get(struct rxcount *rx, uint16_t id)
 {
@@ -186,8 +185,7 @@ static void stream_print(const struct stream *s)
 	printf("}");
 }
 
-/* ---- frames -----------------------------------------------------------------------------------
- */
+/* ---- frames ---- */
 
 static void pcap_head(FILE *f)
 {

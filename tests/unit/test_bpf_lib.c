@@ -229,8 +229,8 @@ static void test_way_gated(void **state)
 	struct sv_attach a = { .flags = SV_ATTACH_GATED, .variants = 2 };
 
 	(void)state;
-	/* Every role of ours against every live one: open only where both are the same real role.
-	 */
+	/* Every role of ours against every live one: open only where both are the same
+	 * real role. */
 	for (int role = 0; role < 256; role++) {
 		for (int live = 0; live <= SV_GATE_ROLE_MAX; live++) {
 			struct sv_way way;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* When a CPU is busy, what selection may then take, and which frames share a reading of the clock.
- */
+/* When a CPU is busy, what selection may then take, and which frames share a reading of
+ * the clock. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -105,8 +105,7 @@ static void exit_is(const struct compiled *c, const struct sv_host_attach *attac
 	fail_msg("no exit %s vlan %u", port, vlan);
 }
 
-/* ---- the example alone
- * ------------------------------------------------------------------------------------ */
+/* ---- the example alone ---- */
 
 static void example_entry(void **state)
 {
@@ -153,9 +152,7 @@ static void example_exit(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- a shadow
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- a shadow ---- */
 
 static void shadow_at_edge(void **state)
 {
@@ -262,8 +259,7 @@ static void shadow_over_one_trunk(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- transit, data paths
- * ----------------------------------------------------------------------------------- */
+/* ---- transit, data paths ---- */
 
 static void transit_keeps_tag(void **state)
 {
@@ -340,8 +336,7 @@ static void vnode_learns_of_xdp(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- three and more members
- * ---------------------------------------------------------------------------------- */
+/* ---- three and more members ---- */
 
 #define LAN                                                                                        \
 	"{'vnets':{'A':{'vnodes':{'s':{'host':'host1','interfaces':{'eth0':{}}}},"                 \
@@ -394,9 +389,7 @@ static void lan_of_other_shape_floods(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- sessions
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- sessions ---- */
 
 static void session_bits(void **state)
 {
@@ -480,8 +473,7 @@ static void five_sessions_are_refused(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- numbers and missing devices
- * ---------------------------------------------------------------------------- */
+/* ---- numbers and missing devices ---- */
 
 static void ids_stay(void **state)
 {

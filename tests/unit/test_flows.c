@@ -16,7 +16,7 @@
 #include "agent/cli/flows.h"
 #include "agent/json.h"
 
-/* ---- frames --------------------------------------------------------------------------------- */
+/* ---- frames ---- */
 
 #define MACS                                                                                       \
 	"020000000001"                                                                             \
@@ -163,7 +163,7 @@ static void test_garbage(void **state)
 	free(bytes);
 }
 
-/* ---- the table ------------------------------------------------------------------------------ */
+/* ---- the table ---- */
 
 static struct sv_flow numbered(uint32_t n)
 {
@@ -231,7 +231,7 @@ static void test_eviction(void **state)
 	sv_flows_fini(&flows);
 }
 
-/* ---- options -------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 static int parse(const char *line, struct sv_capture_options *options, struct sv_err *err)
 {

@@ -48,7 +48,7 @@ static void test_names(void **state)
 	assert_string_equal(sv_map_name(SV_MAP_GATE), "sv_gate");
 }
 
-/* ---- specs ------------------------------------------------------------------------------- */
+/* ---- specs ---- */
 
 struct example {
 	struct sv_attach_spec spec;
@@ -191,7 +191,7 @@ static void test_spec_filter(void **state)
 	free(e.spec.port);
 }
 
-/* ---- ways out ------------------------------------------------------------------------------- */
+/* ---- ways out ---- */
 
 static void test_exit_places(void **state)
 {
@@ -237,7 +237,7 @@ static void test_exit_room(void **state)
 	assert_int_equal(sv_exit_merge(&row, many, SV_EXIT_MAX + 1), -ENOSPC);
 }
 
-/* ---- slots of filters ----------------------------------------------------------------------- */
+/* ---- slots of filters ---- */
 
 static void test_slots(void **state)
 {
@@ -265,7 +265,7 @@ static void test_slots(void **state)
 	free(s);
 }
 
-/* ---- fan-out numbers ------------------------------------------------------------------------ */
+/* ---- fan-out numbers ---- */
 
 static void test_ranges(void **state)
 {

@@ -9,8 +9,7 @@
 #include "agent/move.h"
 #include "agent/vnode/xen.h"
 
-/* ---- the document
- * ------------------------------------------------------------------------------------------- */
+/* ---- the document ---- */
 
 static int move(cJSON *doc, const char *vnet, const char *name, const char *to)
 {
@@ -75,9 +74,7 @@ static void what_cannot_move(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- the plan
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the plan ---- */
 
 /* One VNode, a domain that has been given away and not been taken. */
 static struct sv_host_vnode moving = {
@@ -122,9 +119,7 @@ static void what_stands_between_hosts_is_planned_for(void **state)
 	sv_plan_fini(&plan);
 }
 
-/* ---- words
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- words ---- */
 
 static void words_end_where_they_end(void **state)
 {
@@ -150,8 +145,7 @@ static void words_end_where_they_end(void **state)
 	close(ends[1]);
 }
 
-/* ---- the driver
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the driver ---- */
 
 #define XEN                                                                                        \
 	"\"type\":\"pv\",\"kernel\":\"/dev/null\",\"memory\":64,\"vcpus\":1,"                      \

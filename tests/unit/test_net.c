@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "net_example.h"
 
-/* ---- the network file: every bad value has its path
- * -------------------------------------------------- */
+/* ---- the network file: every bad value has its path ---- */
 
 struct bad_case {
 	const char *patch;
@@ -169,8 +168,7 @@ static void given_twice(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- what the example means
- * ----------------------------------------------------------------------------- */
+/* ---- what the example means ---- */
 
 static void example_loads(void **state)
 {
@@ -243,8 +241,7 @@ static void mtu_is_inherited(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- small parsers
- * ------------------------------------------------------------------------------------------ */
+/* ---- small parsers ---- */
 
 static void rates(void **state)
 {

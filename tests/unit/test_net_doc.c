@@ -42,8 +42,7 @@ static int flip(cJSON *doc, const char *kind, const char *to, const char *live, 
 	return sv_doc_flip(doc, "web", kind, to, live, at, until, err);
 }
 
-/* ---- allocation
- * ------------------------------------------------------------------------------------------- */
+/* ---- allocation ---- */
 
 static void allocation_is_stable(void **state)
 {
@@ -171,8 +170,7 @@ static void macs_of_a_shadow(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- shadows
- * ---------------------------------------------------------------------------------------------- */
+/* ---- shadows ---- */
 
 static void shadow_refusals(void **state)
 {
@@ -291,8 +289,7 @@ static void finish_needs_somebody(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- apply and delete over shadows
- * --------------------------------------------------------------------------- */
+/* ---- apply and delete over shadows ---- */
 
 static void apply_takes_along(void **state)
 {
@@ -368,8 +365,7 @@ static void replaced_production_is_heard(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- orders to the gate
- * ------------------------------------------------------------------------------------------ */
+/* ---- orders to the gate ---- */
 
 static void order_is(const cJSON *doc, const char *kind, const char *to, const char *from, int id)
 {
@@ -413,8 +409,8 @@ static void orders(void **state)
 	cJSON_Delete(doc);
 }
 
-/* Ids go on when a group is gone and comes again: an agent that slept does not miss the new order.
- */
+/* Ids go on when a group is gone and comes again: an agent that slept does not miss the
+ * new order. */
 static void ids_never_fall(void **state)
 {
 	cJSON *doc = example_doc("{}");
@@ -471,9 +467,7 @@ static void order_refusals(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- sessions
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- sessions ---- */
 
 static void session_refusals(void **state)
 {

@@ -85,7 +85,7 @@ static uint32_t word(const uint8_t *p)
 	return value;
 }
 
-/* ---- blocks --------------------------------------------------------------------------------- */
+/* ---- blocks ---- */
 
 static void check_block(const uint8_t *block, size_t len, uint32_t type)
 {
@@ -171,7 +171,7 @@ static void test_whole(void **state)
 	}
 }
 
-/* ---- a capture ------------------------------------------------------------------------------ */
+/* ---- a capture ---- */
 
 static const struct sv_point exit_out = { .vnet = "A",
 					  .vnode = "r3",
@@ -345,7 +345,7 @@ static void test_names(void **state)
 	assert_null(sink);
 }
 
-/* ---- when it does not work ------------------------------------------------------------------- */
+/* ---- when it does not work ---- */
 
 static void limit_files(rlim_t bytes)
 {

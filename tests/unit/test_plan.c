@@ -26,8 +26,7 @@ static uint32_t dice(uint32_t n)
 	return (seed >> 8) % n;
 }
 
-/* ---- the simulated host
- * --------------------------------------------------------------------------- */
+/* ---- the simulated host ---- */
 
 static struct sv_host_port *sim_port(struct sim *s, __u32 name)
 {
@@ -341,8 +340,7 @@ static void sim_op(struct sim *s, const struct sv_op *op, const struct sv_host_s
 	fail_msg("no such operation %d", op->kind);
 }
 
-/* ---- what must hold after every operation
- * ------------------------------------------------------------ */
+/* ---- what must hold after every operation ---- */
 
 static bool is_edge(const struct sim *s, __u32 name)
 {
@@ -392,8 +390,8 @@ static bool is_wanted(const struct sv_host_state *want, __u32 name)
 	return false;
 }
 
-/* 2. No attachment leads to a device that is not there, or by XDP to one that takes no XDP frames.
- */
+/* 2. No attachment leads to a device that is not there, or by XDP to one that takes no
+ * XDP frames. */
 static void check_devices(struct sim *s, const struct sv_host_attach *attach,
 			  const struct sv_host_state *want)
 {
@@ -470,8 +468,7 @@ static void check_step(struct sim *s, const struct sv_host_state *want,
 		check_devices(s, &s->now.attach[i], want);
 }
 
-/* ---- running plans
- * ---------------------------------------------------------------------------------------- */
+/* ---- running plans ---- */
 
 static void *copy_array(const void *array, size_t size)
 {
@@ -589,8 +586,7 @@ static void sim_close(struct sim *s)
 	sv_names_fini(&s->names);
 }
 
-/* ---- random networks
- * ---------------------------------------------------------------------------------------- */
+/* ---- random networks ---- */
 
 static const char *const variants[] = {
 	"{}",
@@ -787,8 +783,7 @@ static void damage_is_mended(void **state)
 	}
 }
 
-/* ---- every prefix of the plans that matter
- * --------------------------------------------------------------- */
+/* ---- every prefix of the plans that matter ---- */
 
 static void every_prefix(const char *from, const char *to, bool shadow_before, bool shadow_after)
 {
@@ -848,8 +843,7 @@ static void vnode_moves(void **state)
 	every_prefix(variants[3], variants[0], true, true);
 }
 
-/* ---- the order in words
- * --------------------------------------------------------------------------------------- */
+/* ---- the order in words ---- */
 
 static size_t place(const struct sv_plan *plan, enum sv_op_kind kind)
 {

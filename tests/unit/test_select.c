@@ -149,8 +149,7 @@ static void snap_makes_exits(void **state)
 	}
 }
 
-/* ---- filters
- * -------------------------------------------------------------------------------------------- */
+/* ---- filters ---- */
 
 static void filters_by_bit(void **state)
 {
@@ -181,8 +180,7 @@ static void filters_by_bit(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- points
- * --------------------------------------------------------------------------------------------- */
+/* ---- points ---- */
 
 static void point_is(const struct sv_attach_spec *spec, int bit, const char *want)
 {
@@ -230,8 +228,7 @@ static void point_of_the_sender(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- sv_session
- * ------------------------------------------------------------------------------------------- */
+/* ---- sv_session ---- */
 
 static void values(void **state)
 {

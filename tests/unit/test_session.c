@@ -5,8 +5,7 @@
 
 /* Sessions: what can be asked for, and what is refused, with its path. */
 
-/* ---- what people write
- * ---------------------------------------------------------------------------------- */
+/* ---- what people write ---- */
 
 static void samples(void **state)
 {

@@ -4,8 +4,7 @@
 
 /* In which steps a host's sessions change, and what is left out when one fails. */
 
-/* ---- the steps of a change
- * --------------------------------------------------------------------------------- */
+/* ---- the steps of a change ---- */
 
 /* A host on which everything was made. */
 static void made(struct compiled *c, const cJSON *doc, const char *host)
@@ -124,8 +123,8 @@ static void exports_come_and_go(void **state)
 	collector = sv_json_get(sv_json_get(sv_json_get(other, "sessions"), "s"), "collector");
 	sv_json_set(collector, "id", cJSON_CreateNumber(5));
 	steps_are(with, other, "host3", "export-make");
-	/* The way was good for 1600 bytes; it is looked at again when copies get longer than that.
-	 */
+	/* The way was good for 1600 bytes; it is looked at again when copies get longer
+	 * than that. */
 	longer = example_doc("{'hosts':{'host3':{'ports':{'t32':{'mtu':1600}}},"
 			     "'host2':{'ports':{'t23':{'mtu':1600}}}},"
 			     "'vnets':{'A':{'links':{'l23':{'mtu':1600}}}}}");

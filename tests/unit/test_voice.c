@@ -24,7 +24,7 @@ static void assert_near(double got, double want, double within)
 		fail_msg("%.6f is not within %g of %g", got, within, want);
 }
 
-/* ---- the E-model ---------------------------------------------------------------------------- */
+/* ---- the E-model ---- */
 
 static struct sv_emodel model(double delay_ms, double ppl, double bpl)
 {
@@ -167,7 +167,7 @@ static void test_mapping(void **state)
 	}
 }
 
-/* ---- RTP ------------------------------------------------------------------------------------ */
+/* ---- RTP ---- */
 
 static size_t from_hex(const char *hex, uint8_t *out)
 {
@@ -259,7 +259,7 @@ static void test_rtp_noise(void **state)
 	assert_in_range(taken, 1000, 60000);
 }
 
-/* ---- a stream ------------------------------------------------------------------------------- */
+/* ---- a stream ---- */
 
 static struct sv_voice_profile profile;
 
@@ -577,7 +577,7 @@ static void test_unknown_codec(void **state)
 	sv_voice_stream_fini(&call.stream);
 }
 
-/* ---- the de-jitter buffer -------------------------------------------------------------------- */
+/* ---- the de-jitter buffer ---- */
 
 static void test_fixed_buffer(void **state)
 {
@@ -637,7 +637,7 @@ static void test_adaptive_buffer(void **state)
 	profile.buffer = fixed;
 }
 
-/* ---- intervals ------------------------------------------------------------------------------ */
+/* ---- intervals ---- */
 
 /* Whatever the stream: intervals that meet leave nothing out and count nothing twice. */
 static void test_intervals(void **state)
@@ -729,7 +729,7 @@ static void test_trim(void **state)
 	sv_voice_stream_fini(&call.stream);
 }
 
-/* ---- a path --------------------------------------------------------------------------------- */
+/* ---- a path ---- */
 
 static void test_path(void **state)
 {
@@ -832,7 +832,7 @@ static void test_missed_at_begin(void **state)
 	sv_voice_stream_fini(&in.stream);
 }
 
-/* ---- anything ------------------------------------------------------------------------------- */
+/* ---- anything ---- */
 
 /* Headers at random: nothing breaks, and every packet is somewhere. */
 static void test_noise(void **state)

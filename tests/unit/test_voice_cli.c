@@ -25,7 +25,7 @@
 #define MS 1000000LL
 #define BASE_NS 1700000000123456789LL
 
-/* ---- frames and files ------------------------------------------------------------------------ */
+/* ---- frames and files ---- */
 
 struct bytes {
 	uint8_t byte[1 << 16];
@@ -276,7 +276,7 @@ static void test_points(void **state)
 		assert_false(sv_voice_file_point(others[i], &back));
 }
 
-/* ---- a table -------------------------------------------------------------------------------- */
+/* ---- a table ---- */
 
 static struct sv_voice_profile profile;
 static const struct sv_point entry_in = { "A", "r1", "eth0", "entry", SV_POINT_IN, { 0 } };
@@ -498,7 +498,7 @@ static void test_g711a(void **state)
 	sv_voice_table_fini(&table);
 }
 
-/* ---- options -------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 static void test_options(void **state)
 {

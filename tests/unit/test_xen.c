@@ -17,8 +17,7 @@
 	"'driver':'xen','routes':null,'sysctls':null,'tc':null,'nftables':null,'program':null,"    \
 	"'interfaces':{'eth0':{'addresses':null},'eth1':{'addresses':null}}"
 
-/* ---- the network file
- * ---------------------------------------------------------------------------------------- */
+/* ---- the network file ---- */
 
 static const struct {
 	const char *patch, *line;
@@ -239,9 +238,7 @@ static void a_guest_is_always_started(void **state)
 	cJSON_Delete(doc);
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- requests ---- */
 
 static struct sv_vnode_iface ifaces[] = {
 	{ .name = "eth0", .port = "svxe0", .mac = { 0, 0x16, 0x3e, 0, 0, 1 }, .mtu = 1500 },
@@ -466,8 +463,7 @@ static void restart_policies(void **state)
 	assert_int_equal(sv_xen_backoff(40), 60);
 }
 
-/* ---- helpers that are none
- * ----------------------------------------------------------------------------------- */
+/* ---- helpers that are none ---- */
 
 struct fixture {
 	char dir[64], helper[96], log[96], file[96];
@@ -615,8 +611,7 @@ static void one_that_hangs_where_it_must_not(void **state)
 	assert_int_equal(call(f, 20000, NULL), 0);
 }
 
-/* ---- the driver over one
- * ------------------------------------------------------------------------------------- */
+/* ---- the driver over one ---- */
 
 /* One domain, its state in a file; every operation is noted. */
 #define PRETEND                                                                                    \
