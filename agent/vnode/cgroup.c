@@ -35,13 +35,15 @@ struct hierarchies {
 	char cpu[ROOT_MAX]; /* of version 1 */
 };
 
-static void find_hierarchies(struct hierarchies *h)
+static int find_hierarchies(struct hierarchies *h)
 {
 	struct mntent *m;
 	FILE *f = setmntent("/proc/self/mounts", "re");
 
 	memset(h, 0, sizeof(*h));
-	while (f && (m = getmntent(f))) {
+	if (!f)
+		return -errno;
+	while ((m = getmntent(f))) {
 		if (strlen(m->mnt_dir) >= ROOT_MAX)
 			continue;
 		if (!strcmp(m->mnt_type, "cgroup2") && !h->v2[0])
@@ -49,8 +51,8 @@ static void find_hierarchies(struct hierarchies *h)
 		else if (!strcmp(m->mnt_type, "cgroup") && hasmntopt(m, "cpu") && !h->cpu[0])
 			strcpy(h->cpu, m->mnt_dir);
 	}
-	if (f)
-		endmntent(f);
+	endmntent(f);
+	return 0;
 }
 
 static int put(const char *dir, const char *file, const char *text)
@@ -392,10 +394,9 @@ static int remove_in(const char *root, const struct sv_vn *vn, bool v2)
 int sv_cgroup_remove(const struct sv_vn *vn, struct sv_err *err)
 {
 	struct hierarchies h;
-	int rc = 0;
+	int rc = find_hierarchies(&h);
 
-	find_hierarchies(&h);
-	if (h.v2[0])
+	if (!rc && h.v2[0])
 		rc = remove_in(h.v2, vn, true);
 	if (!rc && h.cpu[0])
 		rc = remove_in(h.cpu, vn, false);

@@ -162,7 +162,7 @@ static void report_rest(const struct sv_copy *copy)
 
 	if (sv_keeper_status(copy->source, &keeper) == 0 && keeper.program)
 		sv_copy_not(copy, "the memory of its program, which starts afresh");
-	if (!pid)
+	if (pid <= 0)
 		return;
 	report_conntrack(copy);
 	report_sockets(copy, pid);

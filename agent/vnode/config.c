@@ -117,6 +117,8 @@ static int remember_sysctl(const struct sv_vn *vn, int netns, const char *assign
 	int n;
 
 	snprintf(key, sizeof(key), "%.*s=", len, assignment);
+	if (!known && errno != ENOENT)
+		return -errno;
 	if (known && strstr(known, key))
 		return 0;
 	value = sv_sysctl_read(netns, assignment);

@@ -87,7 +87,7 @@ int sv_exec_in(const struct sv_vn *vn, char *const argv[], const int fds[3], pid
 
 	if (!argv[0])
 		return sv_err_set(err, -EINVAL, "no command");
-	if (of)
+	if (of > 0)
 		keeper = syscall(SYS_pidfd_open, of, 0);
 	if (keeper < 0 || sv_keeper_pid(vn) != of)
 		return sv_err_set(err, -ESRCH, "it does not run");

@@ -16,8 +16,8 @@
 
 enum { READY_MS = 10000, TELL_S = 8, GONE_MS = 10000 };
 
-/* The state letter and the start time of a process; 0: it is gone. */
-static char read_stat(pid_t pid, unsigned long long *start)
+/* The state letter and the start time of a process. 0: it is gone; -errno. */
+static int read_stat(pid_t pid, unsigned long long *start)
 {
 	_cleanup_free_ char *text = NULL;
 	char path[32], *p, state;
@@ -25,7 +25,9 @@ static char read_stat(pid_t pid, unsigned long long *start)
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	text = sv_file_read(path);
-	p = text ? strrchr(text, ')') : NULL;
+	if (!text)
+		return errno == ENOENT || errno == ESRCH ? 0 : -errno;
+	p = strrchr(text, ')');
 	if (!p || !p[1])
 		return 0;
 	state = p[2];
@@ -39,12 +41,15 @@ pid_t sv_keeper_pid(const struct sv_vn *vn)
 {
 	_cleanup_free_ char *text = sv_vn_read(vn, "pid");
 	unsigned long long start, now_start = 0;
-	int pid;
-	char state;
+	int pid, state;
 
-	if (!text || sscanf(text, "%d %llu", &pid, &start) != 2 || pid <= 1)
+	if (!text)
+		return errno == ENOENT ? 0 : -errno;
+	if (sscanf(text, "%d %llu", &pid, &start) != 2 || pid <= 1)
 		return 0;
 	state = read_stat(pid, &now_start);
+	if (state < 0)
+		return state;
 	/* Another process may have the number by now. */
 	return state && state != 'Z' && state != 'X' && start == now_start ? pid : 0;
 }
@@ -55,8 +60,8 @@ int sv_keeper_netns(const struct sv_vn *vn)
 	char path[32];
 	int fd;
 
-	if (!pid)
-		return -ESRCH;
+	if (pid <= 0)
+		return pid ?: -ESRCH;
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -190,12 +195,16 @@ static bool wait_gone(const struct sv_vn *vn)
 int sv_keeper_kill(const struct sv_vn *vn, struct sv_err *err)
 {
 	_cleanup_close_ int fd = -1;
-	pid_t pid = sv_keeper_pid(vn);
+	pid_t pid = sv_keeper_pid(vn), still;
 
-	if (!pid)
-		return 0;
-	fd = syscall(SYS_pidfd_open, pid, 0);
-	if (fd < 0 || sv_keeper_pid(vn) != pid)
+	if (pid > 0)
+		fd = syscall(SYS_pidfd_open, pid, 0);
+	if (pid > 0 && fd < 0 && errno != ESRCH)
+		pid = -errno;
+	still = pid > 0 ? sv_keeper_pid(vn) : pid;
+	if (still < 0)
+		return sv_err_set(err, still, "finding its keeper: %s", strerror(-still));
+	if (fd < 0 || still != pid)
 		return 0;
 	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) && errno != ESRCH)
 		return sv_err_set(err, -errno, "killing its keeper %d: %s", pid, strerror(errno));
@@ -230,11 +239,12 @@ static int connect_ctl(const struct sv_vn *vn)
 int sv_keeper_tell(const struct sv_vn *vn, const char *what, struct sv_err *err)
 {
 	_cleanup_close_ int fd = -1;
+	pid_t pid = sv_keeper_pid(vn);
 	char text[128];
 	ssize_t n;
 
-	if (!sv_keeper_pid(vn))
-		return sv_err_set(err, -ESRCH, "its keeper is gone");
+	if (pid <= 0)
+		return sv_err_set(err, pid ?: -ESRCH, "its keeper is gone");
 	fd = connect_ctl(vn);
 	if (fd < 0)
 		return sv_err_set(err, fd, "its keeper: %s", strerror(-fd));
@@ -258,7 +268,7 @@ int sv_keeper_status(const struct sv_vn *vn, struct sv_keeper_status *status)
 
 	memset(status, 0, sizeof(*status));
 	if (!text)
-		return -ENOENT;
+		return -errno;
 	if (sscanf(text, "wanted=%d\nprogram=%d\nrestarts=%u\nquick=%u\nlast=%63[^\n]", &wanted,
 		   &status->program, &status->restarts, &status->quick_exits, status->last) != 5)
 		return -EINVAL;

@@ -109,7 +109,7 @@ int sv_link_make(const struct sv_vn *vn, int netns, const struct sv_vnode_iface 
 
 bool sv_link_exists(const char *name)
 {
-	return if_nametoindex(name) != 0;
+	return if_nametoindex(name) || errno != ENODEV;
 }
 
 int sv_link_delete(const char *name, struct sv_err *err)

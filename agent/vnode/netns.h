@@ -4,57 +4,51 @@
 
 #include <limits.h>
 #include <net/if.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "loader/cleanup.h"
-#include "vnode.h"
+#include "vn.h"
 
-/* What the files of the netns driver share. A VNode is its folder, RUN_DIR/vnode/VNET.NAME:
+/* What the files of the netns driver share. In a VNode's folder, beside what vn.h says:
  *
  *	pid		"PID START" of its keeper, svnet-vinit, PID 1 of its namespaces
  *	ports		host-side devices it may have, a line each; written before they are made
- *	spec.json	what was defined last; not there: half-made
  *	program, ctl, status	the keeper's, see vinit.c
  *	sysctls		what the specification's sysctls were before, NAME=VALUE a line
  *	net		symbolic link to the network namespace, for `nsenter --net=`
  */
-struct sv_vn {
-	const struct sv_vnode_driver *drv;
-	char vnet[32], name[32];
-	char tag[72]; /* VNET.NAME, a dot inside of either being a "=" */
-	char dir[200];
-};
-int sv_vn_init(struct sv_vn *vn, const struct sv_vnode_driver *drv, const char *vnet,
-	       const char *name, struct sv_err *err);
-/* -EINVAL: it is no VNode's. */
-int sv_vn_split(const char *tag, char vnet[32], char name[32]);
+/* ---- netns_shell.c ---- */
 
-/* ---- files.c ---- */
+/* A VNode but for what is inside: folder, names of its devices, program, cgroup, keeper. */
+int sv_shell_make(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err);
+/* Makes room for it: -EEXIST when it is there, what is half-made goes. */
+int sv_shell_prepare(struct sv_vn *vn, const struct sv_vnode_driver *drv,
+		     const struct sv_vnode_spec *spec, struct sv_err *err);
+/* rc; what failed leaves nothing. */
+int sv_shell_finish(const struct sv_vn *vn, int rc, struct sv_err *err);
+int sv_shell_tear_down(const struct sv_vn *vn, struct sv_err *err);
+/* -ENOENT: there is none, or it has failed; any other error: that cannot be told now. */
+int sv_shell_check(const struct sv_vn *vn, struct sv_err *err);
+int sv_shell_load_spec(const struct sv_vn *vn, struct sv_vnode_spec *spec, struct sv_err *err);
+/* The devices of both, `from` NULL: of one, may be its own from here on. -EBUSY: another's. */
+int sv_shell_claim_ports(const struct sv_vn *vn, const struct sv_vnode_spec *from,
+			 const struct sv_vnode_spec *to, struct sv_err *err);
+int sv_shell_save_program(const struct sv_vn *vn, const struct sv_vnode_spec *spec,
+			  struct sv_err *err);
+/* Of its interfaces: production's in softirqs, others' in threads of low priority. */
+int sv_shell_place_receive_work(const struct sv_vn *vn, const struct sv_vnode_spec *spec,
+				enum sv_tier tier, struct sv_err *err);
 
-int sv_vn_write(const struct sv_vn *vn, const char *file, const char *text, size_t len);
-/* The whole file, NUL-terminated, the caller's; NULL with errno. */
-char *sv_file_read(const char *path);
-char *sv_vn_read(const struct sv_vn *vn, const char *file);
-bool sv_vn_has(const struct sv_vn *vn, const char *file);
-int sv_vn_mkdir(const struct sv_vn *vn, struct sv_err *err);
-void sv_vn_rmdir(const struct sv_vn *vn);
+/* ---- netns_clone.c, netns_status.c: of the table in netns.c ---- */
 
-/* ---- spec.c ---- */
-
-/* A specification as the driver keeps it. from_text: -EINVAL when the text is not one. */
-char *sv_spec_to_text(const struct sv_vnode_spec *spec);
-int sv_spec_from_text(struct sv_vnode_spec *spec, const char *text);
-int sv_spec_copy(struct sv_vnode_spec *to, const struct sv_vnode_spec *from);
-/* What the kernel would take for something else, or not at all. */
-int sv_spec_check(const struct sv_vnode_spec *spec, struct sv_err *err);
-const struct sv_vnode_iface *sv_spec_iface(const struct sv_vnode_spec *spec, const char *name);
-bool sv_strv_has(char *const *strv, const char *s);
-bool sv_strv_same(char *const *a, char *const *b);
-/* The word after `dev` in a line for tc or ip; false: there is none. */
-bool sv_line_dev(const char *line, char dev[16]);
+int sv_netns_clone(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
+		   const char *source_vnet, const char *source_name, FILE *report,
+		   struct sv_err *err);
+int sv_netns_status(struct sv_vnode_driver *drv, const char *vnet, const char *name,
+		    struct sv_vnode_status *status, struct sv_err *err);
+int sv_netns_list(struct sv_vnode_driver *drv, struct sv_vnode_status **out, size_t *n,
+		  struct sv_err *err);
 
 /* ---- ns.c ---- */
 
@@ -82,7 +76,7 @@ int sv_ns_run_for(int netns, char *const argv[], const char *input, char **out, 
 
 /* ---- keeper.c ---- */
 
-/* 0: none is alive. */
+/* 0: none is alive. -errno: that cannot be told now. */
 pid_t sv_keeper_pid(const struct sv_vn *vn);
 int sv_keeper_start(const struct sv_vn *vn, struct sv_err *err);
 /* Kills the keeper and with it everything in its PID namespace. */
@@ -97,6 +91,7 @@ struct sv_keeper_status {
 	uint32_t restarts, quick_exits;
 	char last[64];
 };
+/* -ENOENT, -EINVAL: it says none. */
 int sv_keeper_status(const struct sv_vn *vn, struct sv_keeper_status *status);
 
 /* ---- cgroup.c ---- */
@@ -121,6 +116,7 @@ int sv_link_make(const struct sv_vn *vn, int netns, const struct sv_vnode_iface 
 		 struct sv_err *err);
 /* Deletes a device of the agent's namespace and waits until it is gone; not there: 0. */
 int sv_link_delete(const char *name, struct sv_err *err);
+/* True also when that cannot be told now: what may be there is not made anew. */
 bool sv_link_exists(const char *name);
 /* mac NULL, mtu 0: as is. `dev` is in `netns`, -1 for the agent's. */
 int sv_link_set(int netns, const char *dev, const uint8_t *mac, uint32_t mtu, struct sv_err *err);

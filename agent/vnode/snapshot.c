@@ -78,7 +78,7 @@ int sv_snapshot_write(const struct sv_vn *vn, int netns, FILE *file, struct sv_e
 	char *text = NULL;
 	int rc;
 
-	rc = spec_text ? sv_spec_from_text(&spec, spec_text) : -ENOENT;
+	rc = spec_text ? sv_spec_from_text(&spec, spec_text) : -errno;
 	if (rc)
 		sv_err_set(err, rc, "what it was made from is lost");
 	else

@@ -24,7 +24,7 @@ const struct sv_vnode_driver_ops *sv_vnode_driver_find(const char *name)
 	return NULL;
 }
 
-static void strv_free(char **strv)
+void sv_strv_free(char **strv)
 {
 	size_t i;
 
@@ -38,12 +38,12 @@ void sv_vnode_spec_fini(struct sv_vnode_spec *spec)
 	size_t i;
 
 	for (i = 0; i < spec->n_iface; i++)
-		strv_free(spec->iface[i].addresses);
+		sv_strv_free(spec->iface[i].addresses);
 	free(spec->iface);
-	strv_free(spec->routes);
-	strv_free(spec->sysctls);
-	strv_free(spec->tc);
-	strv_free(spec->program);
+	sv_strv_free(spec->routes);
+	sv_strv_free(spec->sysctls);
+	sv_strv_free(spec->tc);
+	sv_strv_free(spec->program);
 	free(spec->nft);
 	free(spec->xen);
 	free(spec->json);

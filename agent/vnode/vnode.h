@@ -53,6 +53,7 @@ struct sv_vnode_spec {
 };
 
 void sv_vnode_spec_fini(struct sv_vnode_spec *spec);
+void sv_strv_free(char **strv);
 
 enum sv_vnode_state {
 	SV_VNODE_ABSENT = 0,
@@ -93,6 +94,7 @@ struct sv_vnode_driver {
  */
 struct sv_vnode_driver_ops {
 	const char *name;
+	const char *folder; /* of RUN_DIR, its VNodes' folders are there */
 	int (*open)(struct sv_vnode_driver *drv, struct sv_err *err);
 	void (*close)(struct sv_vnode_driver *drv);
 	/* Makes the VNode with its interfaces; host sides exist, are quiet (no addresses, no ARP,

@@ -28,16 +28,15 @@ int sv_xen_tear_down(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct
 {
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
-	int rc = 0;
+	int load = sv_xen_load(vn, &record), load_spec = sv_vn_load_spec(vn, &spec);
+	int rc = sv_xen_unread(vn, load, err) ?: sv_xen_unread(vn, load_spec, err);
 
 	/* Without Xen its domain went with the Xen that had it. */
-	if (!sv_xen_load(vn, &record) && sv_xen_host_is(drv))
+	if (!rc && !load && sv_xen_host_is(drv))
 		rc = sv_xen_ask_about(drv, "destroy", record.uuid, SV_XEN_DESTROY_MS, err);
-	if (!rc && !sv_xen_load_spec(vn, &spec))
+	if (!rc && !load_spec)
 		rc = sv_xen_net_wait_gone(&spec, err);
-	if (rc)
-		return rc;
-	rc = sv_xen_remove_disks(record.disks, err);
+	rc = rc ?: sv_xen_remove_disks(record.disks, err);
 	if (!rc)
 		remove_folder(vn);
 	return rc;
@@ -47,9 +46,9 @@ static int xen_destroy(struct sv_vnode_driver *drv, const char *vnet, const char
 		       struct sv_err *err)
 {
 	struct sv_vn vn;
-	int rc = sv_xen_init(&vn, drv, vnet, name, err);
+	int rc = sv_vn_init(&vn, drv, vnet, name, err);
 
-	return rc ?: sv_xen_fail(&vn, sv_xen_tear_down(&vn, drv, err), err);
+	return rc ?: sv_vn_fail(&vn, sv_xen_tear_down(&vn, drv, err), err);
 }
 
 /* ---- define ---- */
@@ -79,19 +78,19 @@ int sv_xen_prepare(struct sv_vn *vn, struct sv_vnode_driver *drv, const struct s
 		   struct sv_xen_record *record, struct sv_err *err)
 {
 	const struct sv_xen *xen = drv->priv;
-	int rc = sv_xen_init(vn, drv, spec->vnet, spec->name, err);
+	int rc = sv_vn_init(vn, drv, spec->vnet, spec->name, err);
 
 	if (rc)
 		return rc;
 	if (sv_vn_has(vn, "spec.json"))
-		return sv_xen_fail(vn, sv_err_set(err, -EEXIST, "it exists already"), err);
+		return sv_vn_fail(vn, sv_err_set(err, -EEXIST, "it exists already"), err);
 	rc = xen->why[0] ? sv_err_set(err, -ENODEV, "%s", xen->why) : 0;
 	rc = rc ?: sv_xen_tear_down(vn, drv, err);
 	rc = rc ?: sv_xen_net_check_free(spec, err);
 	rc = rc ?: sv_vn_mkdir(vn, err);
 	sv_xen_uuid(record->uuid);
 	rc = rc ?: sv_xen_save(vn, record, err);
-	return sv_xen_fail(vn, rc, err);
+	return sv_vn_fail(vn, rc, err);
 }
 
 int sv_xen_create(const struct sv_vn *vn, struct sv_vnode_driver *drv,
@@ -120,10 +119,10 @@ static int xen_define(struct sv_vnode_driver *drv, const struct sv_vnode_spec *s
 	if (rc)
 		return rc;
 	rc = sv_xen_create(&vn, drv, spec, &record, err);
-	rc = rc ?: sv_xen_save_spec(&vn, spec, err);
+	rc = rc ?: sv_vn_save_spec(&vn, spec, err);
 	if (rc)
 		sv_xen_tear_down(&vn, drv, NULL);
-	return sv_xen_fail(&vn, rc, err);
+	return sv_vn_fail(&vn, rc, err);
 }
 
 /* ---- again ---- */
@@ -143,7 +142,7 @@ static int make_again(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 	record->started = false;
 	rc = sv_xen_save(vn, record, err);
 	rc = rc ?: sv_xen_create(vn, drv, spec, record, err);
-	return rc ?: sv_xen_save_spec(vn, spec, err);
+	return rc ?: sv_vn_save_spec(vn, spec, err);
 }
 
 static int may_restart(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
@@ -229,7 +228,7 @@ static int change_live(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 	int rc = set_sched(drv, spec, record->uuid, cpus_differ(was, spec), err);
 
 	rc = rc ?: sv_xen_net_set_mtus(was, spec, err);
-	return rc ?: sv_xen_save_spec(vn, spec, err);
+	return rc ?: sv_vn_save_spec(vn, spec, err);
 }
 
 static int change(const struct sv_vn *vn, struct sv_vnode_driver *drv,
@@ -277,7 +276,7 @@ static int xen_update(struct sv_vnode_driver *drv, const struct sv_vnode_spec *s
 	rc = rc ?: sv_spec_copy(&own, spec);
 	rc = rc ?: sv_xen_keep_disks(&own, record.disks);
 	rc = rc ?: change(&vn, drv, &was, &own, &record, err);
-	return sv_xen_fail(&vn, rc, err);
+	return sv_vn_fail(&vn, rc, err);
 }
 
 static int xen_set_tier(struct sv_vnode_driver *drv, const char *vnet, const char *name,
@@ -293,8 +292,8 @@ static int xen_set_tier(struct sv_vnode_driver *drv, const char *vnet, const cha
 	spec.tier = tier;
 	rc = set_sched(drv, &spec, record.uuid, false, err);
 	rc = rc ?: sv_xen_net_place(&spec, err);
-	rc = rc ?: sv_xen_save_spec(&vn, &spec, err);
-	return sv_xen_fail(&vn, rc, err);
+	rc = rc ?: sv_vn_save_spec(&vn, &spec, err);
+	return sv_vn_fail(&vn, rc, err);
 }
 
 /* ---- start, stop, pause, resume ---- */
@@ -332,7 +331,7 @@ static int xen_start(struct sv_vnode_driver *drv, const char *vnet, const char *
 	} else {
 		rc = rc ?: start_domain(&vn, drv, &record, err);
 	}
-	return sv_xen_fail(&vn, rc, err);
+	return sv_vn_fail(&vn, rc, err);
 }
 
 /* Its interfaces stay, as vifs of a new domain that has not begun. */
@@ -353,12 +352,12 @@ static int xen_stop(struct sv_vnode_driver *drv, const char *vnet, const char *n
 	record.stopped = true;
 	rc = sv_xen_save(&vn, &record, err);
 	if (rc)
-		return sv_xen_fail(&vn, rc, err);
+		return sv_vn_fail(&vn, rc, err);
 	request = sv_xen_about(record.uuid);
 	cJSON_AddNumberToObject(request, "patience_ms", patience);
 	rc = sv_xen_ask(drv, "shutdown", request, -1, patience + SV_XEN_DESTROY_MS, NULL, err);
 	rc = rc ?: make_again(&vn, drv, &spec, &spec, &record, err);
-	return sv_xen_fail(&vn, rc, err);
+	return sv_vn_fail(&vn, rc, err);
 }
 
 static int xen_pause(struct sv_vnode_driver *drv, const char *vnet, const char *name,
@@ -376,7 +375,7 @@ static int xen_pause(struct sv_vnode_driver *drv, const char *vnet, const char *
 		record.started = true;
 		rc = sv_xen_save(&vn, &record, err);
 	}
-	return sv_xen_fail(&vn, rc, err);
+	return sv_vn_fail(&vn, rc, err);
 }
 
 static int xen_resume(struct sv_vnode_driver *drv, const char *vnet, const char *name,
@@ -387,7 +386,7 @@ static int xen_resume(struct sv_vnode_driver *drv, const char *vnet, const char 
 	struct sv_vn vn;
 	int rc = sv_xen_open(&vn, drv, vnet, name, &record, &spec, err);
 
-	return rc ?: sv_xen_fail(&vn, start_domain(&vn, drv, &record, err), err);
+	return rc ?: sv_vn_fail(&vn, start_domain(&vn, drv, &record, err), err);
 }
 
 /* ---- console ---- */
@@ -430,6 +429,7 @@ static int xen_console(struct sv_vnode_driver *drv, const char *vnet, const char
 
 const struct sv_vnode_driver_ops sv_vnode_xen = {
 	.name = "xen",
+	.folder = "xen",
 	.open = sv_xen_host_open,
 	.close = sv_xen_host_close,
 	.define = xen_define,

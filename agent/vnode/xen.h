@@ -46,21 +46,15 @@ struct sv_xen_record {
 void sv_xen_record_fini(struct sv_xen_record *record);
 
 /* ---- xen_record.c ---- */
-int sv_xen_init(struct sv_vn *vn, const struct sv_vnode_driver *drv, const char *vnet,
-		const char *name, struct sv_err *err);
-/* Calls fn for each of our folders, until it does not return 0. */
-int sv_xen_each(struct sv_vnode_driver *drv, int (*fn)(void *arg, const struct sv_vn *vn),
-		void *arg);
+/* -ENOENT, -EINVAL: there is none. Any other error: that cannot be told now. */
 int sv_xen_load(const struct sv_vn *vn, struct sv_xen_record *record);
+/* What a load said: 0 unless it is one of those other errors, which is told then. */
+int sv_xen_unread(const struct sv_vn *vn, int rc, struct sv_err *err);
 int sv_xen_save(const struct sv_vn *vn, const struct sv_xen_record *record, struct sv_err *err);
-int sv_xen_load_spec(const struct sv_vn *vn, struct sv_vnode_spec *spec);
-int sv_xen_save_spec(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err);
 /* A VNode that there is, with its record and, unless spec is NULL, what was defined
  * last. -ENOENT. */
 int sv_xen_open(struct sv_vn *vn, struct sv_vnode_driver *drv, const char *vnet, const char *name,
 		struct sv_xen_record *record, struct sv_vnode_spec *spec, struct sv_err *err);
-/* rc; what went wrong gets its name in front. */
-int sv_xen_fail(const struct sv_vn *vn, int rc, struct sv_err *err);
 void sv_xen_uuid(char uuid[40]);
 uint64_t sv_xen_uptime_s(void); /* CLOCK_BOOTTIME, as a record's times are */
 

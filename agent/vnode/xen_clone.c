@@ -224,7 +224,7 @@ static int make(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct orig
 		rc = copy_domain(vn, drv, o, spec, record, err);
 	else
 		rc = copy_disks(drv, o, record, err) ?: sv_xen_create(vn, drv, spec, record, err);
-	rc = rc ?: sv_xen_save_spec(vn, spec, err);
+	rc = rc ?: sv_vn_save_spec(vn, spec, err);
 	if (!rc)
 		say(report, o, record, running);
 	return rc;

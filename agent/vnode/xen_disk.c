@@ -185,6 +185,7 @@ static bool same_disk(const char *a, const char *b)
 struct sharing {
 	const struct sv_vn *vn;
 	const cJSON *disk;
+	struct sv_err *err;
 	char who[160];
 };
 
@@ -194,9 +195,13 @@ static int find_sharing(void *arg, const struct sv_vn *vn)
 	struct sharing *s = arg;
 	const cJSON *disk;
 	cJSON *xen;
+	int rc;
 
-	if (!strcmp(vn->tag, s->vn->tag) || sv_xen_load_spec(vn, &spec))
+	if (!strcmp(vn->tag, s->vn->tag))
 		return 0;
+	rc = sv_vn_load_spec(vn, &spec);
+	if (rc)
+		return sv_xen_unread(vn, rc, s->err);
 	xen = sv_xen_parse(&spec);
 	cJSON_ArrayForEach (disk, cJSON_GetObjectItemCaseSensitive(xen, "disks"))
 		if ((!is_readonly(disk) || !is_readonly(s->disk)) &&
@@ -227,12 +232,11 @@ int sv_xen_check_disks(const struct sv_vn *vn, struct sv_vnode_driver *drv,
 	int rc = 0;
 
 	cJSON_ArrayForEach (disk, cJSON_GetObjectItemCaseSensitive(xen, "disks")) {
-		struct sharing s = { .vn = vn, .disk = disk };
+		struct sharing s = { .vn = vn, .disk = disk, .err = err };
 
 		rc = rc ?: check_there(disk, is_copy(copies, sv_xen_str(disk, "path")), err);
-		if (!rc)
-			sv_xen_each(drv, find_sharing, &s);
-		if (s.who[0])
+		rc = rc ?: sv_vn_each(drv, find_sharing, &s, err);
+		if (!rc && s.who[0])
 			rc = sv_err_set(err, -EBUSY,
 					"disk %s: %s; a disk that one writes to is no other's",
 					sv_xen_str(disk, "path"), s.who);

@@ -72,7 +72,7 @@ int sv_xen_send(struct sv_vnode_driver *drv, const char *vnet, const char *name,
 	rc = sv_xen_check_movable(&spec, &record, err);
 	rc = rc ?: check_state(drv, &record, err);
 	rc = rc ?: ask_to_send(drv, &spec, &record, fd, pause_ms, err);
-	return sv_xen_fail(&vn, rc, err);
+	return sv_vn_fail(&vn, rc, err);
 }
 
 int sv_xen_stay(struct sv_vnode_driver *drv, const char *vnet, const char *name, struct sv_err *err)
@@ -83,9 +83,9 @@ int sv_xen_stay(struct sv_vnode_driver *drv, const char *vnet, const char *name,
 
 	if (rc)
 		return rc;
-	return sv_xen_fail(&vn,
-			   sv_xen_ask_about(drv, "recover", record.uuid, SV_XEN_RECOVER_MS, err),
-			   err);
+	return sv_vn_fail(&vn,
+			  sv_xen_ask_about(drv, "recover", record.uuid, SV_XEN_RECOVER_MS, err),
+			  err);
 }
 
 /* ---- here ---- */
@@ -115,7 +115,7 @@ int sv_xen_expect(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec,
 				   NULL, err);
 	if (rc)
 		sv_xen_tear_down(&vn, drv, NULL);
-	return sv_xen_fail(&vn, rc, err);
+	return sv_vn_fail(&vn, rc, err);
 }
 
 int sv_xen_receive(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec, int fd,
@@ -129,8 +129,8 @@ int sv_xen_receive(struct sv_vnode_driver *drv, const struct sv_vnode_spec *spec
 		return rc;
 	rc = sv_xen_ask(drv, "receive", coming(drv, spec, &record), fd, sv_xen_patience(spec), NULL,
 			err);
-	rc = rc ?: sv_xen_save_spec(&vn, spec, err);
+	rc = rc ?: sv_vn_save_spec(&vn, spec, err);
 	if (rc)
 		sv_xen_tear_down(&vn, drv, NULL);
-	return sv_xen_fail(&vn, rc, err);
+	return sv_vn_fail(&vn, rc, err);
 }

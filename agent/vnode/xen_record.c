@@ -1,41 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What a Xen VNode leaves on disk. */
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
 #include "xen.h"
-
-int sv_xen_init(struct sv_vn *vn, const struct sv_vnode_driver *drv, const char *vnet,
-		const char *name, struct sv_err *err)
-{
-	int rc = sv_vn_init(vn, drv, vnet, name, err);
-
-	if (!rc)
-		snprintf(vn->dir, sizeof(vn->dir), "%s/xen/%s", drv->run_dir, vn->tag);
-	return rc;
-}
-
-int sv_xen_each(struct sv_vnode_driver *drv, int (*fn)(void *arg, const struct sv_vn *vn),
-		void *arg)
-{
-	char path[128], vnet[32], name[32];
-	struct dirent *d;
-	struct sv_vn vn;
-	int rc = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "%s/xen", drv->run_dir);
-	dir = opendir(path);
-	while (dir && !rc && (d = readdir(dir)))
-		if (!sv_vn_split(d->d_name, vnet, name) && !sv_xen_init(&vn, drv, vnet, name, NULL))
-			rc = fn(arg, &vn);
-	if (dir)
-		closedir(dir);
-	return rc;
-}
 
 void sv_xen_record_fini(struct sv_xen_record *record)
 {
@@ -61,7 +31,7 @@ int sv_xen_load(const struct sv_vn *vn, struct sv_xen_record *record)
 	_cleanup_free_ char *text = sv_vn_read(vn, "domain");
 	cJSON *json = text ? cJSON_Parse(text) : NULL;
 	const char *uuid = sv_xen_str(json, "uuid");
-	int rc = strlen(uuid) == 36 ? 0 : -ENOENT;
+	int rc = !text ? -errno : strlen(uuid) == 36 ? 0 : -EINVAL;
 
 	memset(record, 0, sizeof(*record));
 	if (!rc) {
@@ -82,6 +52,13 @@ int sv_xen_load(const struct sv_vn *vn, struct sv_xen_record *record)
 	}
 	cJSON_Delete(json);
 	return rc;
+}
+
+int sv_xen_unread(const struct sv_vn *vn, int rc, struct sv_err *err)
+{
+	if (!rc || rc == -ENOENT || rc == -EINVAL)
+		return 0;
+	return sv_err_set(err, rc, "reading %s: %s", vn->dir, strerror(-rc));
 }
 
 int sv_xen_save(const struct sv_vn *vn, const struct sv_xen_record *record, struct sv_err *err)
@@ -110,32 +87,21 @@ int sv_xen_save(const struct sv_vn *vn, const struct sv_xen_record *record, stru
 	return rc ? sv_err_set(err, rc, "%s/domain: %s", vn->dir, strerror(-rc)) : 0;
 }
 
-int sv_xen_load_spec(const struct sv_vn *vn, struct sv_vnode_spec *spec)
-{
-	_cleanup_free_ char *text = sv_vn_read(vn, "spec.json");
-
-	return text ? sv_spec_from_text(spec, text) : -ENOENT;
-}
-
-int sv_xen_save_spec(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err)
-{
-	_cleanup_free_ char *text = sv_spec_to_text(spec);
-	int rc = text ? sv_vn_write(vn, "spec.json", text, strlen(text)) : -ENOMEM;
-
-	return rc ? sv_err_set(err, rc, "%s/spec.json: %s", vn->dir, strerror(-rc)) : 0;
-}
-
 int sv_xen_open(struct sv_vn *vn, struct sv_vnode_driver *drv, const char *vnet, const char *name,
 		struct sv_xen_record *record, struct sv_vnode_spec *spec, struct sv_err *err)
 {
-	int rc = sv_xen_init(vn, drv, vnet, name, err);
+	int rc = sv_vn_init(vn, drv, vnet, name, err);
 
 	if (rc)
 		return rc;
-	if (sv_xen_load(vn, record) || (spec && sv_xen_load_spec(vn, spec)))
-		return sv_err_set(err, -ENOENT, "%s/%s: there is no such VNode, or it has failed",
-				  vnet, name);
-	return 0;
+	rc = sv_xen_load(vn, record);
+	if (!rc && spec)
+		rc = sv_vn_load_spec(vn, spec);
+	if (sv_xen_unread(vn, rc, err))
+		return sv_vn_fail(vn, rc, err);
+	return rc ? sv_err_set(err, -ENOENT, "%s/%s: there is no such VNode, or it has failed",
+			       vnet, name)
+		  : 0;
 }
 
 uint64_t sv_xen_uptime_s(void)
@@ -144,9 +110,4 @@ uint64_t sv_xen_uptime_s(void)
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	return now.tv_sec;
-}
-
-int sv_xen_fail(const struct sv_vn *vn, int rc, struct sv_err *err)
-{
-	return rc ? sv_err_prefix(err, rc, "%s/%s", vn->vnet, vn->name) : 0;
 }

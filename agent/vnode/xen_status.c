@@ -75,7 +75,7 @@ static void fill_state(struct sv_vnode_status *status, const struct sv_xen_recor
 	else if (!strcmp(state, "moving"))
 		status->state = SV_VNODE_MOVING;
 	else
-		snprintf(status->note, sizeof(status->note), "%s", sv_xen_told(state));
+		sv_vn_status_fail(status, "%s", sv_xen_told(state));
 	if (!status->note[0] && record->ended[0])
 		snprintf(status->note, sizeof(status->note), "restarted: %s",
 			 sv_xen_told(record->ended));
@@ -104,94 +104,69 @@ static void fill_unknown(struct sv_vnode_status *status, const struct sv_xen_rec
 	snprintf(status->note, sizeof(status->note), "not known: %.110s", why);
 }
 
-/* `why` the reply is none, or NULL. */
-static void fill(struct sv_vnode_status *status, const struct sv_vn *vn, const cJSON *reply,
-		 const char *why)
+struct known {
+	cJSON *reply;
+	const char *why; /* it is none; or NULL */
+};
+
+static int read_status(void *arg, const struct sv_vn *vn, struct sv_vnode_status *status,
+		       struct sv_err *err)
 {
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
+	const struct known *known = arg;
 	const cJSON *domain;
+	int rc = sv_xen_load(vn, &record) ?: sv_vn_load_spec(vn, &spec);
 
-	memset(status, 0, sizeof(*status));
-	strcpy(status->vnet, vn->vnet);
-	strcpy(status->name, vn->name);
-	strcpy(status->driver, "xen");
-	if (access(vn->dir, F_OK))
-		return;
-	status->state = SV_VNODE_FAILED;
-	if (sv_xen_load(vn, &record) || sv_xen_load_spec(vn, &spec)) {
-		strcpy(status->note, "half-made");
-		return;
+	if (sv_xen_unread(vn, rc, err))
+		return rc;
+	if (rc) {
+		sv_vn_status_fail(status, "half-made");
+		return 0;
 	}
-	domain = find_domain(reply, record.uuid);
+	domain = find_domain(known->reply, record.uuid);
 	status->tier = sv_xen_net_tier(&spec);
 	status->restarts = record.restarts;
-	if (why)
-		fill_unknown(status, &record, why);
-	else
+	if (known->why) {
+		fill_unknown(status, &record, known->why);
+	} else {
 		fill_state(status, &record, domain ? sv_xen_str(domain, "state") : "gone");
-	if (!why)
 		fill_detail(status, &record, domain);
+	}
 	status->spec_json = TAKE_PTR(spec.json);
+	return 0;
 }
 
 int sv_xen_status(struct sv_vnode_driver *drv, const char *vnet, const char *name,
 		  struct sv_vnode_status *status, struct sv_err *err)
 {
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
-	cJSON *uuids = cJSON_CreateArray(), *reply = NULL;
+	cJSON *uuids = cJSON_CreateArray();
+	struct known known = { 0 };
 	struct sv_vn vn;
-	int rc = sv_xen_init(&vn, drv, vnet, name, err);
+	int rc = sv_vn_init(&vn, drv, vnet, name, err);
 
-	if (!rc && !sv_xen_load(&vn, &record) && sv_xen_host_is(drv)) {
+	if (!rc && !sv_xen_load(&vn, &record) && sv_xen_host_is(drv)) { /* else: read_status */
 		cJSON_AddItemToArray(uuids, cJSON_CreateString(record.uuid));
-		rc = list_domains(drv, TAKE_PTR(uuids), &reply, err);
+		rc = list_domains(drv, TAKE_PTR(uuids), &known.reply, err);
 	}
 	cJSON_Delete(uuids);
-	if (!rc)
-		fill(status, &vn, reply, NULL);
-	cJSON_Delete(reply);
+	rc = rc ?: sv_vn_status(drv, vnet, name, read_status, &known, status, err);
+	cJSON_Delete(known.reply);
 	return rc;
 }
 
 /* ---- all of them ---- */
 
-struct listing {
-	struct sv_vnode_status *status;
-	size_t n;
-	cJSON *uuids, *reply;
-	const char *why;
-};
-
 static int take_uuid(void *arg, const struct sv_vn *vn)
 {
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
-	struct listing *l = arg;
+	cJSON *uuids = arg;
+	int rc = sv_xen_load(vn, &record);
 
-	if (!sv_xen_load(vn, &record))
-		cJSON_AddItemToArray(l->uuids, cJSON_CreateString(record.uuid));
-	return 0;
-}
-
-static struct sv_vnode_status *grow(struct listing *l)
-{
-	struct sv_vnode_status *more = reallocarray(l->status, l->n + 1, sizeof(*more));
-
-	if (!more)
-		return NULL;
-	l->status = more;
-	return &more[l->n++];
-}
-
-static int take_status(void *arg, const struct sv_vn *vn)
-{
-	struct listing *l = arg;
-	struct sv_vnode_status *status = grow(l);
-
-	if (!status)
-		return -ENOMEM;
-	fill(status, vn, l->reply, l->why);
-	return 0;
+	if (!rc)
+		cJSON_AddItemToArray(uuids, cJSON_CreateString(record.uuid));
+	return sv_xen_unread(vn, rc, NULL);
 }
 
 struct search {
@@ -203,28 +178,33 @@ static int is_recorded(void *arg, const struct sv_vn *vn)
 {
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	struct search *search = arg;
+	int rc = sv_xen_load(vn, &record);
 
-	search->found |= !sv_xen_load(vn, &record) && !strcasecmp(record.uuid, search->uuid);
-	return 0;
+	search->found |= !rc && !strcasecmp(record.uuid, search->uuid);
+	return sv_xen_unread(vn, rc, NULL);
 }
 
 /* A domain that bears our mark, and whose folder is lost: it gets one again, half-made. */
 static int adopt_lost(struct sv_vnode_driver *drv, const cJSON *domain)
 {
+	_cleanup_(sv_xen_record_fini) struct sv_xen_record other = { 0 };
 	struct search search = { .uuid = sv_xen_str(domain, "uuid") };
 	struct sv_xen_record record = { 0 };
 	char host[40], vnet[32], name[32];
 	struct sv_vn vn;
+	int rc;
 
 	if (sscanf(sv_xen_str(domain, "mark"), "%39s %31s %31s", host, vnet, name) != 3 ||
-	    strcmp(host, drv->host) || sv_xen_init(&vn, drv, vnet, name, NULL))
+	    strcmp(host, drv->host) || sv_vn_init(&vn, drv, vnet, name, NULL))
 		return 0;
-	sv_xen_each(drv, is_recorded, &search);
-	if (search.found)
+	if (sv_vn_each(drv, is_recorded, &search, NULL) || search.found)
 		return 0;
 	/* Another domain has its place: this one is nobody's. */
-	if (sv_vn_has(&vn, "domain"))
+	rc = sv_xen_load(&vn, &other);
+	if (!rc)
 		return sv_xen_ask_about(drv, "destroy", search.uuid, SV_XEN_DESTROY_MS, NULL);
+	if (sv_xen_unread(&vn, rc, NULL))
+		return rc;
 	snprintf(record.uuid, sizeof(record.uuid), "%.39s", search.uuid);
 	return sv_vn_mkdir(&vn, NULL) ?: sv_xen_save(&vn, &record, NULL);
 }
@@ -232,24 +212,26 @@ static int adopt_lost(struct sv_vnode_driver *drv, const cJSON *domain)
 int sv_xen_list(struct sv_vnode_driver *drv, struct sv_vnode_status **out, size_t *n,
 		struct sv_err *err)
 {
-	struct listing l = { .uuids = cJSON_CreateArray() };
+	cJSON *uuids = cJSON_CreateArray();
+	struct known known = { 0 };
 	struct sv_err trouble = { 0 };
 	const cJSON *domain;
-	int rc = 0;
+	int rc = sv_vn_each(drv, take_uuid, uuids, NULL);
 
 	*out = NULL;
 	*n = 0;
-	sv_xen_each(drv, take_uuid, &l);
+	if (rc) {
+		cJSON_Delete(uuids);
+		return sv_err_set(err, rc, "reading %s/%s: %s", drv->run_dir, drv->ops->folder,
+				  strerror(-rc));
+	}
 	/* A Xen that does not answer is no reason to leave the rest of the host alone. */
-	if (sv_xen_host_is(drv) && list_domains(drv, TAKE_PTR(l.uuids), &l.reply, &trouble))
-		l.why = trouble.text;
-	cJSON_Delete(l.uuids);
-	cJSON_ArrayForEach (domain, cJSON_GetObjectItemCaseSensitive(l.reply, "domains"))
+	if (sv_xen_host_is(drv) && list_domains(drv, TAKE_PTR(uuids), &known.reply, &trouble))
+		known.why = trouble.text;
+	cJSON_Delete(uuids);
+	cJSON_ArrayForEach (domain, cJSON_GetObjectItemCaseSensitive(known.reply, "domains"))
 		adopt_lost(drv, domain);
-	if (sv_xen_each(drv, take_status, &l))
-		rc = sv_err_set(err, -ENOMEM, "out of memory");
-	*out = l.status;
-	*n = l.n;
-	cJSON_Delete(l.reply);
+	rc = sv_vn_list(drv, read_status, &known, out, n, err);
+	cJSON_Delete(known.reply);
 	return rc;
 }

@@ -453,6 +453,74 @@ static void test_half_made(void **state)
 	OK(f, f->ops->destroy(&f->drv, "vn", "r1", &f->err));
 }
 
+/* As many descriptors can be opened as `n` says, until it is called with -1. */
+static void leave_descriptors(int n)
+{
+	static struct rlimit was;
+	struct rlimit now;
+	int next = dup(0);
+
+	close(next);
+	if (!was.rlim_cur)
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	now = was;
+	if (n >= 0)
+		now.rlim_cur = next + n;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+}
+
+/* A VNode that cannot be looked at has not failed: it would be made anew, which is an outage. */
+static void test_out_of_descriptors(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec();
+	struct sv_vnode_status *list, s;
+	int left, rc, refused = 0;
+	pid_t keeper;
+	size_t n;
+
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	keeper = status_of(f, "r1").pid;
+	for (left = 0, rc = -1; rc; left++) {
+		leave_descriptors(left);
+		rc = f->ops->list(&f->drv, &list, &n, &f->err);
+		if (!rc) {
+			assert_int_equal(n, 1);
+			assert_int_equal(list[0].state, SV_VNODE_DEFINED);
+			free(list[0].spec_json);
+		}
+		free(list);
+		if (!f->ops->status(&f->drv, "vn", "r1", &s, &f->err)) {
+			assert_int_equal(s.state, SV_VNODE_DEFINED);
+			free(s.spec_json);
+		}
+		assert_int_not_equal(f->ops->define(&f->drv, &spec, &f->err), 0);
+		leave_descriptors(-1);
+		assert_int_equal(status_of(f, "r1").pid, keeper);
+		refused += rc != 0;
+	}
+	assert_true(refused > 0);
+	/* It is known until nothing of it is left. */
+	for (left = 0, rc = -1; rc; left++) {
+		leave_descriptors(left);
+		rc = f->ops->destroy(&f->drv, "vn", "r1", &f->err);
+		leave_descriptors(-1);
+		OK(f, f->ops->list(&f->drv, &list, &n, &f->err));
+		for (size_t i = 0; i < n; i++)
+			free(list[i].spec_json);
+		free(list);
+		if (rc)
+			assert_int_equal(n, 1);
+	}
+	assert_true(left > 1);
+	HAS_NOT(read_path("/proc/%d/cmdline", keeper), "svnet-vinit"); /* a zombie has none */
+	HAS_NOT(run(NULL, "ip -br link"), "vnp");
+	HAS_NOT(run(NULL, "find /sys/fs/cgroup -type d -path '*svnet-*/%s*' 2>/dev/null",
+		    f->drv.host),
+		"svnet");
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_ABSENT);
+}
+
 static void test_errors(void **state)
 {
 	struct fixture *f = *state;
@@ -1094,6 +1162,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_pause, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keeper_killed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_half_made, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_out_of_descriptors, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_leaves_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_killed_agent, set_up, tear_down),

@@ -154,7 +154,7 @@ static void test_check(void **state)
 
 static void test_names(void **state)
 {
-	struct sv_vnode_driver drv = { .run_dir = "/run/x" };
+	struct sv_vnode_driver drv = { .ops = sv_vnode_driver_find("netns"), .run_dir = "/run/x" };
 	char vnet[32], name[32];
 	struct sv_vn vn;
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -836,6 +837,44 @@ static void a_xen_that_does_not_answer(void **state)
 	close_driver(f);
 }
 
+/* Nor is one that cannot be looked at made anew, or destroyed half. */
+static void no_descriptors_left(void **state)
+{
+	struct sv_vnode_spec spec = make_spec("A");
+	struct sv_vnode_status *list;
+	struct fixture *f = *state;
+	struct rlimit was, now;
+	int next, left, rc, refused = 0;
+	size_t n;
+
+	open_driver(f, "");
+	assert_int_equal(f->drv.ops->define(&f->drv, &spec, &f->err), 0);
+	assert_int_equal(f->drv.ops->start(&f->drv, "A", "r1", &f->err), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	next = dup(0);
+	close(next);
+	for (left = 0, rc = -1; rc; left++) {
+		now = was;
+		now.rlim_cur = next + left;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+		rc = f->drv.ops->list(&f->drv, &list, &n, &f->err);
+		if (!rc)
+			assert_int_equal(list[0].state, SV_VNODE_RUNNING);
+		for (size_t i = 0; i < n; i++)
+			free(list[i].spec_json);
+		free(list);
+		assert_int_not_equal(f->drv.ops->define(&f->drv, &spec, &f->err), 0);
+		if (rc)
+			assert_int_not_equal(f->drv.ops->destroy(&f->drv, "A", "r1", &f->err), 0);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+		refused += rc != 0;
+		assert_int_equal(state_of(f, "A", NULL), SV_VNODE_RUNNING);
+	}
+	assert_true(refused > 0);
+	assert_false(was_asked(f, "destroy"));
+	close_driver(f);
+}
+
 static bool told(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -1003,6 +1042,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_half_made, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_crash, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_xen_that_does_not_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_descriptors_left, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_go_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_wait_that_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_running_domain_is_not_rebooted, setup, teardown),

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A VNode's folder, see netns.h. */
+/* A VNode's folder. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include "netns.h"
+#include "vn.h"
 
 static bool bad_name(const char *name)
 {
@@ -36,7 +40,7 @@ int sv_vn_init(struct sv_vn *vn, const struct sv_vnode_driver *drv, const char *
 	swap(strcpy(a, vnet), '.', '=');
 	swap(strcpy(b, name), '.', '=');
 	snprintf(vn->tag, sizeof(vn->tag), "%s.%s", a, b);
-	snprintf(vn->dir, sizeof(vn->dir), "%s/vnode/%s", drv->run_dir, vn->tag);
+	snprintf(vn->dir, sizeof(vn->dir), "%s/%s/%s", drv->run_dir, drv->ops->folder, vn->tag);
 	return 0;
 }
 
@@ -51,6 +55,11 @@ int sv_vn_split(const char *tag, char vnet[32], char name[32])
 	swap(vnet, '=', '.');
 	swap(name, '=', '.');
 	return 0;
+}
+
+int sv_vn_fail(const struct sv_vn *vn, int rc, struct sv_err *err)
+{
+	return rc ? sv_err_prefix(err, rc, "%s/%s", vn->vnet, vn->name) : 0;
 }
 
 static void vn_path(const struct sv_vn *vn, const char *file, char path[256])
@@ -94,6 +103,10 @@ char *sv_file_read(const char *path)
 		if (!more)
 			free(text);
 		text = more;
+	}
+	if (text && n < 0) {
+		free(text);
+		return NULL;
 	}
 	if (text)
 		text[len] = 0;
@@ -152,4 +165,111 @@ void sv_vn_rmdir(const struct sv_vn *vn)
 			unlinkat(dirfd(dir), d->d_name, 0);
 	closedir(dir);
 	rmdir(vn->dir);
+}
+
+/* ---- what was defined ---- */
+
+int sv_vn_load_spec(const struct sv_vn *vn, struct sv_vnode_spec *spec)
+{
+	_cleanup_free_ char *text = sv_vn_read(vn, "spec.json");
+
+	return text ? sv_spec_from_text(spec, text) : -errno;
+}
+
+int sv_vn_save_spec(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err)
+{
+	_cleanup_free_ char *text = sv_spec_to_text(spec);
+	int rc = text ? sv_vn_write(vn, "spec.json", text, strlen(text)) : -ENOMEM;
+
+	return rc ? sv_err_set(err, rc, "%s/spec.json: %s", vn->dir, strerror(-rc)) : 0;
+}
+
+/* ---- all of a driver's ---- */
+
+int sv_vn_each(const struct sv_vnode_driver *drv, int (*fn)(void *arg, const struct sv_vn *vn),
+	       void *arg, struct sv_err *err)
+{
+	char path[128], vnet[32], name[32];
+	struct dirent *d;
+	struct sv_vn vn;
+	int rc = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/%s", drv->run_dir, drv->ops->folder);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0
+				       : sv_err_set(err, -errno, "%s: %s", path, strerror(errno));
+	while (!rc && (d = readdir(dir)))
+		if (!sv_vn_split(d->d_name, vnet, name) && !sv_vn_init(&vn, drv, vnet, name, NULL))
+			rc = fn(arg, &vn);
+	closedir(dir);
+	return rc;
+}
+
+void sv_vn_status_fail(struct sv_vnode_status *status, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	status->state = SV_VNODE_FAILED;
+	vsnprintf(status->note, sizeof(status->note), fmt, args);
+	va_end(args);
+}
+
+static int read_status(const struct sv_vn *vn, sv_vn_read_fn *read, void *arg,
+		       struct sv_vnode_status *status, struct sv_err *err)
+{
+	memset(status, 0, sizeof(*status));
+	strcpy(status->vnet, vn->vnet);
+	strcpy(status->name, vn->name);
+	snprintf(status->driver, sizeof(status->driver), "%s", vn->drv->ops->name);
+	if (access(vn->dir, F_OK))
+		return errno == ENOENT
+			       ? 0
+			       : sv_err_set(err, -errno, "%s: %s", vn->dir, strerror(errno));
+	return sv_vn_fail(vn, read(arg, vn, status, err), err);
+}
+
+int sv_vn_status(const struct sv_vnode_driver *drv, const char *vnet, const char *name,
+		 sv_vn_read_fn *read, void *arg, struct sv_vnode_status *status, struct sv_err *err)
+{
+	struct sv_vn vn;
+	int rc = sv_vn_init(&vn, drv, vnet, name, err);
+
+	return rc ?: read_status(&vn, read, arg, status, err);
+}
+
+struct listing {
+	sv_vn_read_fn *read;
+	void *arg;
+	struct sv_err *err;
+	struct sv_vnode_status *status;
+	size_t n;
+};
+
+static int list_one(void *arg, const struct sv_vn *vn)
+{
+	struct listing *l = arg;
+	struct sv_vnode_status *more = reallocarray(l->status, l->n + 1, sizeof(*more));
+	int rc;
+
+	if (!more)
+		return sv_err_set(l->err, -ENOMEM, "out of memory");
+	l->status = more;
+	rc = read_status(vn, l->read, l->arg, &more[l->n], l->err);
+	if (!rc)
+		l->n++;
+	return rc;
+}
+
+int sv_vn_list(const struct sv_vnode_driver *drv, sv_vn_read_fn *read, void *arg,
+	       struct sv_vnode_status **out, size_t *n, struct sv_err *err)
+{
+	struct listing l = { .read = read, .arg = arg, .err = err };
+	int rc = sv_vn_each(drv, list_one, &l, err);
+
+	*out = l.status;
+	*n = l.n;
+	return rc;
 }
