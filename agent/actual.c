@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "agent.h"
@@ -8,6 +9,8 @@
 #include "json.h"
 #include "link.h"
 #include "loader/cleanup.h"
+
+enum { DESCRIPTORS = 64 }; /* more than a reading has open at a time */
 
 /* Shared by the steps of one reading. */
 struct reading {
@@ -272,14 +275,35 @@ static int read_groups(struct reading *r)
 	return read_gone_groups(r);
 }
 
+/* With too few left, what cannot be opened would look as if it were gone, and be made anew. */
+static int check_descriptors(const struct agent *agent, struct sv_err *err)
+{
+	int fd[DESCRIPTORS], n = 0, rc = 0;
+
+	while (!rc && n < DESCRIPTORS) {
+		fd[n] = fcntl(agent->lock_fd, F_DUPFD_CLOEXEC, 0);
+		if (fd[n] < 0)
+			rc = sv_err_set(err, -errno,
+					"fewer than %d descriptors are left (%s); raise svnetd's "
+					"limit (LimitNOFILE)",
+					DESCRIPTORS, strerror(errno));
+		else
+			n++;
+	}
+	while (n)
+		close(fd[--n]);
+	return rc;
+}
+
 int sv_actual_read(struct agent *agent, struct sv_host_state *actual,
 		   const struct sv_host_state *desired, struct sv_err *err)
 {
 	struct sv_host_state state = { .names = &agent->names };
 	struct reading r = { agent, &state, desired, err };
-	int rc;
+	int rc = check_descriptors(agent, err);
 
-	rc = read_ports(&r);
+	if (!rc)
+		rc = read_ports(&r);
 	if (!rc)
 		rc = read_vnodes(&r);
 	if (!rc)

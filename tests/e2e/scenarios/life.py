@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """An operator's day: mistakes, changes, restarts, two at once, and cleaning up."""
 import copy
+import itertools
 import json
 import os
+import resource
 import shutil
 import subprocess
 import time
@@ -103,6 +105,40 @@ def program(topo):
         production.check("the agent restarted")
     done = h2.svnet_exec("A/r2", "/bin/sh", "-c", "exit 7", check=False)
     need(done.returncode == 7, f"exec gives {done.returncode} instead of the command's own 7")
+
+
+@scenario("life: a daemon that runs out of descriptors touches nothing", One)
+def descriptors(topo):
+    host, net = topo.hosts[0], topo.network()
+    for line in ("add spare type veth peer name far", "set spare up", "set far up"):
+        host.net.run("ip", "link", *line.split())
+    net["hosts"][host.name]["ports"]["spare"] = {"role": "edge"}
+    net["vnets"]["C"] = {"vnodes": {"x": {"host": host.name, "interfaces": {"a": {}}}},
+                         "edges": {"e": {"port": f"{host.name}:spare", "ends": ["x:a"]}}}
+    topo.apply(net)
+
+    def there():
+        """Keeper, and every attachment's links and filters as the kernel numbers them."""
+        return (host.vnode_row("A/r1")["pid"], host.net.out("bpftool", "net", "show"))
+    pid, before = host.proc.pid, there()
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with Production(topo, rate=1000) as production:
+        for turn, left in enumerate((0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 60)):
+            held = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}
+            free = next(fd for fd in itertools.count() if fd not in held)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (free + left, hard))
+            # Its carrier is news for the daemon.
+            host.net.run("ip", "link", "set", "far", "up" if turn % 2 else "down")
+            time.sleep(0.4)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        production.check("descriptors ran out")
+    with open(host.log, encoding="utf-8") as log:
+        need("descriptors are left" in log.read(), "the daemon never ran out of descriptors")
+    host.net.run("ip", "link", "set", "far", "down" if turn % 2 else "up")
+    wait_for("the daemon to be well again", lambda: not host.status()["errors"], 40)
+    need(there() == before, f"{before} became {there()}")
+    topo.apply(topo.network())
+    host.net.run("ip", "link", "delete", "far")
 
 
 @scenario("life: of two operators at once, the second is told", Three)
