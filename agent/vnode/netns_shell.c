@@ -129,6 +129,19 @@ static void link_netns(const struct sv_vn *vn)
 		return; /* only a convenience */
 }
 
+/* An idle group's keeper might never get as far as being ready; starting it is short. */
+static int start_keeper(const struct sv_vn *vn, const struct sv_vnode_spec *spec,
+			struct sv_err *err)
+{
+	enum sv_tier tier = spec->tier == SV_TIER_MONITOR ? SV_TIER_SHADOW : spec->tier;
+	int rc = sv_cgroup_make(vn, tier, spec->cpu_weight, err);
+
+	rc = rc ?: sv_keeper_start(vn, err);
+	if (!rc && tier != spec->tier)
+		rc = sv_cgroup_move(vn, spec->tier, spec->cpu_weight, err);
+	return rc;
+}
+
 int sv_shell_make(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err)
 {
 	int rc;
@@ -136,8 +149,7 @@ int sv_shell_make(const struct sv_vn *vn, const struct sv_vnode_spec *spec, stru
 	rc = sv_vn_mkdir(vn, err);
 	rc = rc ?: sv_shell_claim_ports(vn, NULL, spec, err);
 	rc = rc ?: sv_shell_save_program(vn, spec, err);
-	rc = rc ?: sv_cgroup_make(vn, spec->tier, spec->cpu_weight, err);
-	rc = rc ?: sv_keeper_start(vn, err);
+	rc = rc ?: start_keeper(vn, spec, err);
 	if (!rc)
 		link_netns(vn);
 	return rc;
