@@ -83,14 +83,13 @@ int sv_exec_in(const struct sv_vn *vn, char *const argv[], const int fds[3], pid
 	       struct sv_err *err)
 {
 	_cleanup_close_ int keeper = -1;
-	pid_t of = sv_keeper_pid(vn), child;
+	pid_t child;
 
 	if (!argv[0])
 		return sv_err_set(err, -EINVAL, "no command");
-	if (of > 0)
-		keeper = syscall(SYS_pidfd_open, of, 0);
-	if (keeper < 0 || sv_keeper_pid(vn) != of)
-		return sv_err_set(err, -ESRCH, "it does not run");
+	keeper = sv_keeper_pidfd(vn, err);
+	if (keeper < 0)
+		return keeper;
 	child = fork();
 	if (child < 0)
 		return sv_err_set(err, -errno, "fork: %s", strerror(errno));

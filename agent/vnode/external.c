@@ -126,20 +126,15 @@ static int ext_destroy(struct sv_vnode_driver *drv, const char *vnet, const char
 	return rc;
 }
 
-static int read_status(void *arg, const struct sv_vn *vn, struct sv_vnode_status *status,
-		       struct sv_err *err)
+static int read_status(void *arg, const struct sv_vn *vn, struct sv_vnode_status *status)
 {
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
 	int rc = sv_vn_load_spec(vn, &spec);
 	const char *port;
 
 	(void)arg;
-	if (rc == -ENOENT || rc == -EINVAL) {
-		sv_vn_status_fail(status, "half-made");
-		return 0;
-	}
 	if (rc)
-		return sv_err_set(err, rc, "%s/spec.json: %s", vn->dir, strerror(-rc));
+		return rc;
 	status->tier = spec.tier;
 	port = missing(&spec);
 	if (port[0])

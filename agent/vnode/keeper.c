@@ -54,22 +54,48 @@ pid_t sv_keeper_pid(const struct sv_vn *vn)
 	return state && state != 'Z' && state != 'X' && start == now_start ? pid : 0;
 }
 
-int sv_keeper_netns(const struct sv_vn *vn)
+static int no_keeper(int rc, struct sv_err *err)
+{
+	return rc == -ESRCH ? sv_err_set(err, rc, "its keeper is gone")
+			    : sv_err_set(err, rc, "its keeper: %s", strerror(-rc));
+}
+
+/* `fd` (or -errno), which was opened by number, if the number is still the keeper's. */
+static int still_its(const struct sv_vn *vn, pid_t pid, int fd, struct sv_err *err)
+{
+	pid_t now = fd < 0 ? fd : sv_keeper_pid(vn);
+
+	if (now == pid)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return no_keeper(now < 0 && now != -ENOENT ? now : -ESRCH, err);
+}
+
+int sv_keeper_netns(const struct sv_vn *vn, pid_t *keeper, struct sv_err *err)
 {
 	pid_t pid = sv_keeper_pid(vn);
 	char path[32];
 	int fd;
 
 	if (pid <= 0)
-		return pid ?: -ESRCH;
+		return no_keeper(pid ?: -ESRCH, err);
+	if (keeper)
+		*keeper = pid;
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (sv_keeper_pid(vn) == pid)
-		return fd;
-	close(fd);
-	return -ESRCH;
+	return still_its(vn, pid, fd < 0 ? -errno : fd, err);
+}
+
+int sv_keeper_pidfd(const struct sv_vn *vn, struct sv_err *err)
+{
+	pid_t pid = sv_keeper_pid(vn);
+	int fd;
+
+	if (pid <= 0)
+		return no_keeper(pid ?: -ESRCH, err);
+	fd = syscall(SYS_pidfd_open, pid, 0);
+	return still_its(vn, pid, fd < 0 ? -errno : fd, err);
 }
 
 /* ---- start ---- */
@@ -194,23 +220,13 @@ static bool wait_gone(const struct sv_vn *vn)
 
 int sv_keeper_kill(const struct sv_vn *vn, struct sv_err *err)
 {
-	_cleanup_close_ int fd = -1;
-	pid_t pid = sv_keeper_pid(vn), still;
+	_cleanup_close_ int fd = sv_keeper_pidfd(vn, err);
 
-	if (pid > 0)
-		fd = syscall(SYS_pidfd_open, pid, 0);
-	if (pid > 0 && fd < 0 && errno != ESRCH)
-		pid = -errno;
-	still = pid > 0 ? sv_keeper_pid(vn) : pid;
-	if (still < 0)
-		return sv_err_set(err, still, "finding its keeper: %s", strerror(-still));
-	if (fd < 0 || still != pid)
-		return 0;
+	if (fd < 0)
+		return fd == -ESRCH ? 0 : fd;
 	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) && errno != ESRCH)
-		return sv_err_set(err, -errno, "killing its keeper %d: %s", pid, strerror(errno));
-	if (!wait_gone(vn))
-		return sv_err_set(err, -EBUSY, "its keeper %d does not die", pid);
-	return 0;
+		return sv_err_set(err, -errno, "killing its keeper: %s", strerror(errno));
+	return wait_gone(vn) ? 0 : sv_err_set(err, -EBUSY, "its keeper does not die");
 }
 
 /* ---- tell ---- */
@@ -244,7 +260,7 @@ int sv_keeper_tell(const struct sv_vn *vn, const char *what, struct sv_err *err)
 	ssize_t n;
 
 	if (pid <= 0)
-		return sv_err_set(err, pid ?: -ESRCH, "its keeper is gone");
+		return no_keeper(pid ?: -ESRCH, err);
 	fd = connect_ctl(vn);
 	if (fd < 0)
 		return sv_err_set(err, fd, "its keeper: %s", strerror(-fd));

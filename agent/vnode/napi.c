@@ -168,15 +168,15 @@ static int set_threaded(int netns, int fd, const char *dev, bool threaded, struc
 	return 0;
 }
 
-int sv_napi_set_threaded(const struct sv_vn *vn, pid_t keeper, const char *dev, bool threaded,
-			 struct sv_err *err)
+int sv_napi_set_threaded(const struct sv_vn *vn, const char *dev, bool threaded, struct sv_err *err)
 {
-	_cleanup_close_ int netns = sv_keeper_netns(vn);
+	pid_t keeper;
+	_cleanup_close_ int netns = sv_keeper_netns(vn, &keeper, err);
 	_cleanup_close_ int fd = -1;
 	char path[96];
 
 	if (netns < 0)
-		return sv_err_set(err, netns, "its keeper is gone");
+		return netns;
 	/* The VNode's own sysfs: a sysfs shows the namespace that it was mounted in. */
 	snprintf(path, sizeof(path), "/proc/%d/root/sys/class/net/%s/threaded", keeper, dev);
 	fd = open(path, O_RDWR | O_CLOEXEC);

@@ -38,15 +38,11 @@ static int netns_destroy(struct sv_vnode_driver *drv, const char *vnet, const ch
 
 static int make(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err)
 {
-	_cleanup_close_ int netns = -1;
+	_cleanup_close_ int netns = sv_shell_make(vn, spec, err);
 	int rc;
 
-	rc = sv_shell_make(vn, spec, err);
-	if (rc)
-		return rc;
-	netns = sv_keeper_netns(vn);
 	if (netns < 0)
-		return sv_err_set(err, netns, "its keeper is gone");
+		return netns;
 	rc = sv_config_apply(vn, netns, NULL, spec, err);
 	rc = rc ?: sv_shell_place_receive_work(vn, spec, spec->tier, err);
 	return rc ?: sv_vn_save_spec(vn, spec, err);
@@ -110,11 +106,11 @@ static void forget_lost(struct sv_vnode_spec *from)
 static int change(const struct sv_vn *vn, const struct sv_vnode_spec *from,
 		  const struct sv_vnode_spec *to, struct sv_err *err)
 {
-	_cleanup_close_ int netns = sv_keeper_netns(vn);
+	_cleanup_close_ int netns = sv_keeper_netns(vn, NULL, err);
 	int rc;
 
 	if (netns < 0)
-		return sv_err_set(err, netns, "its keeper is gone");
+		return netns;
 	rc = sv_spec_check(to, err);
 	rc = rc ?: sv_shell_claim_ports(vn, from, to, err);
 	if (rc)
@@ -154,10 +150,8 @@ static int netns_snapshot(struct sv_vnode_driver *drv, const char *vnet, const c
 
 	if (rc)
 		return rc;
-	netns = sv_keeper_netns(&vn);
-	if (netns < 0)
-		rc = sv_err_set(err, netns, "it does not run");
-	rc = rc ?: sv_snapshot_write(&vn, netns, file, err);
+	netns = sv_keeper_netns(&vn, NULL, err);
+	rc = netns < 0 ? netns : sv_snapshot_write(&vn, netns, file, err);
 	return sv_vn_fail(&vn, rc, err);
 }
 

@@ -20,7 +20,8 @@
  */
 /* ---- netns_shell.c ---- */
 
-/* A VNode but for what is inside: folder, names of its devices, program, cgroup, keeper. */
+/* A VNode but for what is inside: folder, names of its devices, program, cgroup, keeper. Returns
+ * its network namespace. */
 int sv_shell_make(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err);
 /* Makes room for it: -EEXIST when it is there, what is half-made goes. */
 int sv_shell_prepare(struct sv_vn *vn, const struct sv_vnode_driver *drv,
@@ -82,8 +83,10 @@ int sv_keeper_start(const struct sv_vn *vn, struct sv_err *err);
 /* Kills the keeper and with it everything in its PID namespace. */
 int sv_keeper_kill(const struct sv_vn *vn, struct sv_err *err);
 int sv_keeper_tell(const struct sv_vn *vn, const char *what, struct sv_err *err);
-/* The keeper's network namespace, -errno when it is gone. */
-int sv_keeper_netns(const struct sv_vn *vn);
+/* The keeper's network namespace, or the keeper itself; *keeper (may be NULL): its number. -ESRCH:
+ * it is gone. */
+int sv_keeper_netns(const struct sv_vn *vn, pid_t *keeper, struct sv_err *err);
+int sv_keeper_pidfd(const struct sv_vn *vn, struct sv_err *err);
 
 struct sv_keeper_status {
 	bool wanted;
@@ -130,7 +133,7 @@ int sv_offload_set(int netns, const char *dev, const char *feature, bool on);
 /* The kernel's delayed news about the carrier are delivered now. */
 void sv_offload_sync_carrier(int netns, const char *dev);
 
-int sv_napi_set_threaded(const struct sv_vn *vn, pid_t keeper, const char *dev, bool threaded,
+int sv_napi_set_threaded(const struct sv_vn *vn, const char *dev, bool threaded,
 			 struct sv_err *err);
 /* Of a device of the caller's own namespace, which must be up. */
 int sv_napi_set_threaded_here(const char *dev, bool threaded, struct sv_err *err);

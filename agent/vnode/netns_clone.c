@@ -70,19 +70,16 @@ static int clone_into(const struct sv_vn *vn, const struct sv_vn *source,
 		      const struct sv_vnode_spec *copied, const struct sv_vnode_spec *spec,
 		      FILE *report, struct sv_err *err)
 {
-	_cleanup_close_ int from_ns = sv_keeper_netns(source);
+	_cleanup_close_ int from_ns = sv_keeper_netns(source, NULL, err);
 	_cleanup_close_ int netns = -1;
 	int rc;
 
 	if (from_ns < 0)
-		return sv_err_set(err, from_ns, "%s/%s does not run: nothing to clone",
-				  source->vnet, source->name);
-	rc = sv_shell_make(vn, spec, err);
-	if (rc)
-		return rc;
-	netns = sv_keeper_netns(vn);
+		return sv_err_prefix(err, from_ns, "%s/%s cannot be cloned", source->vnet,
+				     source->name);
+	netns = sv_shell_make(vn, spec, err);
 	if (netns < 0)
-		return sv_err_set(err, netns, "its keeper is gone");
+		return netns;
 	rc = copy_links(vn, netns, copied, err);
 	rc = rc ?: sv_clone_copy(source, from_ns, vn, netns, copied, report, err);
 	rc = rc ?: copy_former_sysctls(vn, source);

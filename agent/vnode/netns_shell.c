@@ -21,9 +21,9 @@ int sv_shell_load_spec(const struct sv_vn *vn, struct sv_vnode_spec *spec, struc
 {
 	int rc = sv_vn_load_spec(vn, spec);
 
-	if (rc == -ENOENT || rc == -EINVAL)
-		return sv_err_set(err, rc, "what it was made from is lost; destroy it");
-	return rc ? sv_err_set(err, rc, "%s/spec.json: %s", vn->dir, strerror(-rc)) : 0;
+	if (!rc || sv_vn_unread(vn, rc, err))
+		return rc;
+	return sv_err_set(err, rc, "what it was made from is lost; destroy it");
 }
 
 /* ---- take down ---- */
@@ -107,25 +107,22 @@ int sv_shell_save_program(const struct sv_vn *vn, const struct sv_vnode_spec *sp
 int sv_shell_place_receive_work(const struct sv_vn *vn, const struct sv_vnode_spec *spec,
 				enum sv_tier tier, struct sv_err *err)
 {
-	pid_t keeper = sv_keeper_pid(vn);
-	int rc = keeper > 0 ? 0 : sv_err_set(err, keeper ?: -ESRCH, "its keeper is gone");
 	size_t i;
+	int rc = 0;
 
 	for (i = 0; i < spec->n_iface && !rc; i++)
-		rc = sv_napi_set_threaded(vn, keeper, spec->iface[i].name,
-					  tier != SV_TIER_PRODUCTION, err);
+		rc = sv_napi_set_threaded(vn, spec->iface[i].name, tier != SV_TIER_PRODUCTION, err);
 	return rc;
 }
 
-static void link_netns(const struct sv_vn *vn)
+static void link_netns(const struct sv_vn *vn, pid_t keeper)
 {
-	pid_t keeper = sv_keeper_pid(vn);
 	char target[32], path[256];
 
 	snprintf(target, sizeof(target), "/proc/%d/ns/net", keeper);
 	snprintf(path, sizeof(path), "%s/net", vn->dir);
 	unlink(path);
-	if (keeper <= 0 || symlink(target, path))
+	if (symlink(target, path))
 		return; /* only a convenience */
 }
 
@@ -144,15 +141,19 @@ static int start_keeper(const struct sv_vn *vn, const struct sv_vnode_spec *spec
 
 int sv_shell_make(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err)
 {
-	int rc;
+	pid_t keeper;
+	int rc, netns;
 
 	rc = sv_vn_mkdir(vn, err);
 	rc = rc ?: sv_shell_claim_ports(vn, NULL, spec, err);
 	rc = rc ?: sv_shell_save_program(vn, spec, err);
 	rc = rc ?: start_keeper(vn, spec, err);
-	if (!rc)
-		link_netns(vn);
-	return rc;
+	if (rc)
+		return rc;
+	netns = sv_keeper_netns(vn, &keeper, err);
+	if (netns >= 0)
+		link_netns(vn, keeper);
+	return netns;
 }
 
 int sv_shell_prepare(struct sv_vn *vn, const struct sv_vnode_driver *drv,

@@ -7,7 +7,7 @@
 
 enum { FLAPPING = 5 }; /* quick ends in a row after which a program counts as failing */
 
-static int take_program(const struct sv_vn *vn, struct sv_vnode_status *status, struct sv_err *err)
+static int take_program(const struct sv_vn *vn, struct sv_vnode_status *status)
 {
 	struct sv_keeper_status keeper;
 	int rc = sv_keeper_status(vn, &keeper);
@@ -17,7 +17,7 @@ static int take_program(const struct sv_vn *vn, struct sv_vnode_status *status, 
 		return 0;
 	}
 	if (rc)
-		return sv_err_set(err, rc, "what its keeper tells: %s", strerror(-rc));
+		return rc;
 	status->restarts = keeper.restarts;
 	status->state = keeper.wanted ? SV_VNODE_RUNNING : SV_VNODE_DEFINED;
 	if (sv_cgroup_frozen(vn))
@@ -29,27 +29,22 @@ static int take_program(const struct sv_vn *vn, struct sv_vnode_status *status, 
 	return 0;
 }
 
-static int read_status(void *arg, const struct sv_vn *vn, struct sv_vnode_status *status,
-		       struct sv_err *err)
+static int read_status(void *arg, const struct sv_vn *vn, struct sv_vnode_status *status)
 {
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
 	pid_t keeper = sv_keeper_pid(vn);
 	int rc = keeper < 0 ? keeper : sv_vn_load_spec(vn, &spec);
 
 	(void)arg;
-	if (rc == -ENOENT || rc == -EINVAL) {
-		sv_vn_status_fail(status, "half-made");
-		return 0;
-	}
 	if (rc)
-		return sv_err_set(err, rc, "how it does: %s", strerror(-rc));
+		return rc;
 	status->tier = spec.tier;
 	status->pid = keeper;
 	if (!keeper) {
 		sv_vn_status_fail(status, "its keeper is gone");
 		return 0;
 	}
-	rc = take_program(vn, status, err);
+	rc = take_program(vn, status);
 	if (!rc)
 		status->spec_json = TAKE_PTR(spec.json);
 	return rc;

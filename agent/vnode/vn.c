@@ -184,6 +184,13 @@ int sv_vn_save_spec(const struct sv_vn *vn, const struct sv_vnode_spec *spec, st
 	return rc ? sv_err_set(err, rc, "%s/spec.json: %s", vn->dir, strerror(-rc)) : 0;
 }
 
+int sv_vn_unread(const struct sv_vn *vn, int rc, struct sv_err *err)
+{
+	if (!rc || rc == -ENOENT || rc == -EINVAL)
+		return 0;
+	return sv_err_set(err, rc, "reading %s: %s", vn->dir, strerror(-rc));
+}
+
 /* ---- all of a driver's ---- */
 
 int sv_vn_each(const struct sv_vnode_driver *drv, int (*fn)(void *arg, const struct sv_vn *vn),
@@ -220,6 +227,8 @@ void sv_vn_status_fail(struct sv_vnode_status *status, const char *fmt, ...)
 static int read_status(const struct sv_vn *vn, sv_vn_read_fn *read, void *arg,
 		       struct sv_vnode_status *status, struct sv_err *err)
 {
+	int rc;
+
 	memset(status, 0, sizeof(*status));
 	strcpy(status->vnet, vn->vnet);
 	strcpy(status->name, vn->name);
@@ -228,7 +237,11 @@ static int read_status(const struct sv_vn *vn, sv_vn_read_fn *read, void *arg,
 		return errno == ENOENT
 			       ? 0
 			       : sv_err_set(err, -errno, "%s: %s", vn->dir, strerror(errno));
-	return sv_vn_fail(vn, read(arg, vn, status, err), err);
+	rc = read(arg, vn, status);
+	if (!rc)
+		return 0;
+	sv_vn_status_fail(status, rc == -ENOENT || rc == -EINVAL ? "half-made" : "not known");
+	return sv_vn_fail(vn, sv_vn_unread(vn, rc, err), err);
 }
 
 int sv_vn_status(const struct sv_vnode_driver *drv, const char *vnet, const char *name,
@@ -243,6 +256,7 @@ int sv_vn_status(const struct sv_vnode_driver *drv, const char *vnet, const char
 struct listing {
 	sv_vn_read_fn *read;
 	void *arg;
+	int rc; /* the first that went wrong */
 	struct sv_err *err;
 	struct sv_vnode_status *status;
 	size_t n;
@@ -257,10 +271,9 @@ static int list_one(void *arg, const struct sv_vn *vn)
 	if (!more)
 		return sv_err_set(l->err, -ENOMEM, "out of memory");
 	l->status = more;
-	rc = read_status(vn, l->read, l->arg, &more[l->n], l->err);
-	if (!rc)
-		l->n++;
-	return rc;
+	rc = read_status(vn, l->read, l->arg, &more[l->n++], l->rc ? NULL : l->err);
+	l->rc = l->rc ?: rc;
+	return 0;
 }
 
 int sv_vn_list(const struct sv_vnode_driver *drv, sv_vn_read_fn *read, void *arg,
@@ -271,5 +284,5 @@ int sv_vn_list(const struct sv_vnode_driver *drv, sv_vn_read_fn *read, void *arg
 
 	*out = l.status;
 	*n = l.n;
-	return rc;
+	return rc ?: l.rc;
 }

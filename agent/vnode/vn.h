@@ -36,26 +36,28 @@ bool sv_vn_has(const struct sv_vn *vn, const char *file);
 int sv_vn_mkdir(const struct sv_vn *vn, struct sv_err *err);
 void sv_vn_rmdir(const struct sv_vn *vn);
 
-/* -ENOENT, -EINVAL: it is half-made. */
+/* -ENOENT, -EINVAL: it is half-made. Any other error: that cannot be told now. */
 int sv_vn_load_spec(const struct sv_vn *vn, struct sv_vnode_spec *spec);
 int sv_vn_save_spec(const struct sv_vn *vn, const struct sv_vnode_spec *spec, struct sv_err *err);
+/* What loading said (rc): 0 unless it is one of those other errors, which err tells then. */
+int sv_vn_unread(const struct sv_vn *vn, int rc, struct sv_err *err);
 
 /* Calls fn for each folder of the driver until it does not return 0; err is what fn says, or why
  * the folders cannot be listed. */
 int sv_vn_each(const struct sv_vnode_driver *drv, int (*fn)(void *arg, const struct sv_vn *vn),
 	       void *arg, struct sv_err *err);
 
-/* Fills in how a VNode is that has a folder. -errno: that cannot be told now, which is not to be
- * taken for failed: a VNode that fails is made anew. */
-typedef int sv_vn_read_fn(void *arg, const struct sv_vn *vn, struct sv_vnode_status *status,
-			  struct sv_err *err);
+/* Fills in how a VNode is that has a folder. -ENOENT, -EINVAL: it is half-made. Any other error:
+ * that cannot be told now, which is not to be taken for failed, since what has failed is made
+ * anew. */
+typedef int sv_vn_read_fn(void *arg, const struct sv_vn *vn, struct sv_vnode_status *status);
 void sv_vn_status_fail(struct sv_vnode_status *status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /* For the driver's status(): of one. */
 int sv_vn_status(const struct sv_vnode_driver *drv, const char *vnet, const char *name,
 		 sv_vn_read_fn *read, void *arg, struct sv_vnode_status *status,
 		 struct sv_err *err);
-/* For its list(). On failure *out has what could be read. */
+/* For its list(). On failure, the first, *out has all of them: FAILED those that cannot be told. */
 int sv_vn_list(const struct sv_vnode_driver *drv, sv_vn_read_fn *read, void *arg,
 	       struct sv_vnode_status **out, size_t *n, struct sv_err *err);
 

@@ -29,7 +29,7 @@ int sv_xen_tear_down(const struct sv_vn *vn, struct sv_vnode_driver *drv, struct
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
 	int load = sv_xen_load(vn, &record), load_spec = sv_vn_load_spec(vn, &spec);
-	int rc = sv_xen_unread(vn, load, err) ?: sv_xen_unread(vn, load_spec, err);
+	int rc = sv_vn_unread(vn, load, err) ?: sv_vn_unread(vn, load_spec, err);
 
 	/* Without Xen its domain went with the Xen that had it. */
 	if (!rc && !load && sv_xen_host_is(drv))

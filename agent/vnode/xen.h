@@ -46,10 +46,8 @@ struct sv_xen_record {
 void sv_xen_record_fini(struct sv_xen_record *record);
 
 /* ---- xen_record.c ---- */
-/* -ENOENT, -EINVAL: there is none. Any other error: that cannot be told now. */
+/* -ENOENT, -EINVAL: there is none. */
 int sv_xen_load(const struct sv_vn *vn, struct sv_xen_record *record);
-/* What a load said: 0 unless it is one of those other errors, which is told then. */
-int sv_xen_unread(const struct sv_vn *vn, int rc, struct sv_err *err);
 int sv_xen_save(const struct sv_vn *vn, const struct sv_xen_record *record, struct sv_err *err);
 /* A VNode that there is, with its record and, unless spec is NULL, what was defined
  * last. -ENOENT. */

@@ -201,7 +201,7 @@ static int find_sharing(void *arg, const struct sv_vn *vn)
 		return 0;
 	rc = sv_vn_load_spec(vn, &spec);
 	if (rc)
-		return sv_xen_unread(vn, rc, s->err);
+		return sv_vn_unread(vn, rc, s->err);
 	xen = sv_xen_parse(&spec);
 	cJSON_ArrayForEach (disk, cJSON_GetObjectItemCaseSensitive(xen, "disks"))
 		if ((!is_readonly(disk) || !is_readonly(s->disk)) &&

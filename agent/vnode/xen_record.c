@@ -54,13 +54,6 @@ int sv_xen_load(const struct sv_vn *vn, struct sv_xen_record *record)
 	return rc;
 }
 
-int sv_xen_unread(const struct sv_vn *vn, int rc, struct sv_err *err)
-{
-	if (!rc || rc == -ENOENT || rc == -EINVAL)
-		return 0;
-	return sv_err_set(err, rc, "reading %s: %s", vn->dir, strerror(-rc));
-}
-
 int sv_xen_save(const struct sv_vn *vn, const struct sv_xen_record *record, struct sv_err *err)
 {
 	_cleanup_free_ char *text = NULL;
@@ -97,7 +90,7 @@ int sv_xen_open(struct sv_vn *vn, struct sv_vnode_driver *drv, const char *vnet,
 	rc = sv_xen_load(vn, record);
 	if (!rc && spec)
 		rc = sv_vn_load_spec(vn, spec);
-	if (sv_xen_unread(vn, rc, err))
+	if (sv_vn_unread(vn, rc, err))
 		return sv_vn_fail(vn, rc, err);
 	return rc ? sv_err_set(err, -ENOENT, "%s/%s: there is no such VNode, or it has failed",
 			       vnet, name)

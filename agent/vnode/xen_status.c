@@ -109,8 +109,7 @@ struct known {
 	const char *why; /* it is none; or NULL */
 };
 
-static int read_status(void *arg, const struct sv_vn *vn, struct sv_vnode_status *status,
-		       struct sv_err *err)
+static int read_status(void *arg, const struct sv_vn *vn, struct sv_vnode_status *status)
 {
 	_cleanup_(sv_xen_record_fini) struct sv_xen_record record = { 0 };
 	_cleanup_(sv_vnode_spec_fini) struct sv_vnode_spec spec = { 0 };
@@ -118,12 +117,8 @@ static int read_status(void *arg, const struct sv_vn *vn, struct sv_vnode_status
 	const cJSON *domain;
 	int rc = sv_xen_load(vn, &record) ?: sv_vn_load_spec(vn, &spec);
 
-	if (sv_xen_unread(vn, rc, err))
+	if (rc)
 		return rc;
-	if (rc) {
-		sv_vn_status_fail(status, "half-made");
-		return 0;
-	}
 	domain = find_domain(known->reply, record.uuid);
 	status->tier = sv_xen_net_tier(&spec);
 	status->restarts = record.restarts;
@@ -166,7 +161,7 @@ static int take_uuid(void *arg, const struct sv_vn *vn)
 
 	if (!rc)
 		cJSON_AddItemToArray(uuids, cJSON_CreateString(record.uuid));
-	return sv_xen_unread(vn, rc, NULL);
+	return sv_vn_unread(vn, rc, NULL);
 }
 
 struct search {
@@ -181,7 +176,7 @@ static int is_recorded(void *arg, const struct sv_vn *vn)
 	int rc = sv_xen_load(vn, &record);
 
 	search->found |= !rc && !strcasecmp(record.uuid, search->uuid);
-	return sv_xen_unread(vn, rc, NULL);
+	return sv_vn_unread(vn, rc, NULL);
 }
 
 /* A domain that bears our mark, and whose folder is lost: it gets one again, half-made. */
@@ -203,7 +198,7 @@ static int adopt_lost(struct sv_vnode_driver *drv, const cJSON *domain)
 	rc = sv_xen_load(&vn, &other);
 	if (!rc)
 		return sv_xen_ask_about(drv, "destroy", search.uuid, SV_XEN_DESTROY_MS, NULL);
-	if (sv_xen_unread(&vn, rc, NULL))
+	if (sv_vn_unread(&vn, rc, NULL))
 		return rc;
 	snprintf(record.uuid, sizeof(record.uuid), "%.39s", search.uuid);
 	return sv_vn_mkdir(&vn, NULL) ?: sv_xen_save(&vn, &record, NULL);

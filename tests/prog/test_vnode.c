@@ -521,6 +521,33 @@ static void test_out_of_descriptors(void **state)
 	assert_int_equal(status_of(f, "r1").state, SV_VNODE_ABSENT);
 }
 
+/* One that cannot be looked at hides no other: purge takes down what it can. */
+static void test_unreadable(void **state)
+{
+	struct fixture *f = *state;
+	struct sv_vnode_spec spec = r1_spec(),
+			     bare = { .vnet = "vn", .name = "r2", .driver = "netns", .json = "{}" };
+	struct sv_vnode_status *list;
+	size_t n, i, defined = 0;
+
+	OK(f, f->ops->define(&f->drv, &spec, &f->err));
+	OK(f, f->ops->define(&f->drv, &bare, &f->err));
+	free(run(NULL, "cd %s/vnode/vn.r1 && mv spec.json kept && mkdir spec.json",
+		 f->drv.run_dir));
+	assert_int_equal(f->ops->list(&f->drv, &list, &n, &f->err), -EISDIR);
+	assert_non_null(strstr(f->err.text, "vn/r1: reading"));
+	assert_int_equal(n, 2);
+	for (i = 0; i < n; i++) {
+		defined += list[i].state == SV_VNODE_DEFINED;
+		free(list[i].spec_json);
+	}
+	free(list);
+	assert_int_equal(defined, 1);
+	free(run(NULL, "cd %s/vnode/vn.r1 && rmdir spec.json && mv kept spec.json",
+		 f->drv.run_dir));
+	assert_int_equal(status_of(f, "r1").state, SV_VNODE_DEFINED);
+}
+
 static void test_errors(void **state)
 {
 	struct fixture *f = *state;
@@ -701,6 +728,13 @@ static void test_tiers(void **state)
 		check_share(cases[i].name, cases[i].shares, cases[i].weight, cases[i].idle);
 		HAS(run_in(f, "r1", NULL, "cat /sys/class/net/eth0/threaded"), cases[i].threaded);
 		HAS(run_in(f, "r1", NULL, "cat /sys/class/net/eth1/threaded"), cases[i].threaded);
+		OK(f, f->ops->destroy(&f->drv, "vn", "r1", &f->err));
+		/* The same when it is made so. */
+		spec.tier = cases[i].tier;
+		OK(f, f->ops->define(&f->drv, &spec, &f->err));
+		pid = status_of(f, "r1").pid;
+		HAS(read_path("/proc/%d/cgroup", pid), group);
+		check_share(cases[i].name, cases[i].shares, cases[i].weight, cases[i].idle);
 	}
 }
 
@@ -1163,6 +1197,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(test_keeper_killed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_half_made, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_out_of_descriptors, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_unreadable, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_errors, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_leaves_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_killed_agent, set_up, tear_down),

@@ -875,6 +875,36 @@ static void no_descriptors_left(void **state)
 	close_driver(f);
 }
 
+/* Its domain bears our mark: it is not nobody's because the record cannot be read. */
+static void an_unreadable_record(void **state)
+{
+	struct sv_vnode_spec spec = make_spec("A"), other = make_spec("B");
+	struct sv_vnode_status *list;
+	struct fixture *f = *state;
+	char command[160];
+	size_t n, i;
+
+	open_driver(f, "");
+	assert_int_equal(f->drv.ops->define(&f->drv, &spec, &f->err), 0);
+	assert_int_equal(f->drv.ops->define(&f->drv, &other, &f->err), 0);
+	snprintf(command, sizeof(command), "cd %s/xen/A.r1 && mv domain kept && mkdir domain",
+		 f->dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(f->drv.ops->list(&f->drv, &list, &n, &f->err), -EISDIR);
+	for (i = 0; i < n; i++)
+		free(list[i].spec_json);
+	free(list);
+	assert_int_equal(f->drv.ops->destroy(&f->drv, "A", "r1", &f->err), -EISDIR);
+	assert_non_null(strstr(f->err.text, "A/r1: reading"));
+	assert_false(was_asked(f, "destroy"));
+	snprintf(command, sizeof(command), "cd %s/xen/A.r1 && rmdir domain && mv kept domain",
+		 f->dir);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(state_of(f, "A", NULL), SV_VNODE_DEFINED);
+	assert_int_equal(f->drv.ops->destroy(&f->drv, "A", "r1", &f->err), 0);
+	close_driver(f);
+}
+
 static bool told(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -1043,6 +1073,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_crash, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_xen_that_does_not_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_descriptors_left, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_unreadable_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_go_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_wait_that_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_running_domain_is_not_rebooted, setup, teardown),

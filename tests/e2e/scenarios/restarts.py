@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The data plane outlives the agent, and changes beside production cost it nothing."""
+import contextlib
+import os
+import subprocess
 import time
 
 from lib.shell import note
@@ -30,11 +33,24 @@ def restarts(topo):
     return f"{topo.options.rounds} rounds, {carried} packets, none lost or repeated"
 
 
+@contextlib.contextmanager
+def idlers():
+    """A program of the idle class on each CPU: it takes what nobody else wants, as monitors do."""
+    programs = [subprocess.Popen(["chrt", "--idle", "0", "taskset", "-c", str(cpu), "sh", "-c", "while :; do :; done"])
+                for cpu in os.sched_getaffinity(0)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
 @scenario("restarts: a monitor and a shadow come and go under 20,000 packets a second", Three)
 def come_and_go(topo):
     first = topo.hosts[0]
     rounds = max(3, topo.options.rounds // 4)
-    with Production(topo, rate=RATE) as production:
+    with idlers(), Production(topo, rate=RATE) as production:
         for _ in range(rounds):
             first.svnet("monitor", "start", "m", "--of", "A")
             first.svnet("monitor", "stop", "m")
