@@ -12,8 +12,9 @@ from report import Data, write_csv
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MEASURES = ("bench", "bpf", "loader", "maps", ":!bench/results", ":!bench/shadow", ":!bench/report", ":!*.md",
-            ":!bench/monitoring/show.py")
-SAME = ("kernel", "processor", "cpus", "memory_gib", "virtual", "versions", "bin_seconds", "ways")
+            ":!bench/monitoring/show.py", ":!bench/monitoring/folder.py")
+SAME = ("processor", "cpus", "memory_gib", "virtual", "versions", "bin_seconds", "ways")
+TOLD = ("kernel",)  # may be another, since all ratios are within a round; the part says so
 STEPS = 16  # of delays.csv, in an octave
 
 
@@ -25,11 +26,12 @@ def changed_since(revision):
 
 
 class Folder:
-    """rates and slices: rows of the CSV files; delays: {(way, state): {step: frames}}; machine: machine.json."""
+    """rates and slices: rows of the CSV files; delays: {(way, state): {step: frames}}; machine: machine.json;
+    told: what is not as it says of the first part."""
 
     def __init__(self, path):
         self.path = path
-        self.rates, self.slices, self.delays, self.machine = [], [], {}, {}
+        self.rates, self.slices, self.delays, self.machine, self.told = [], [], {}, {}, {}
 
     @property
     def bins(self):
@@ -66,13 +68,14 @@ class Folder:
         self.machine = machine | {"parts": []}
 
     def go_on(self, machine):
-        """Reads what there is; ends the program when it is not of this machine, or of other code."""
+        """Reads what there is; ends the program when it is not of such a machine, or of other code."""
         data = Data(self.path)
         self.machine = data.json("machine.json")
         other = [name for name in SAME if self.machine.get(name) != machine.get(name)] + \
             changed_since(self.machine["revision"])
         if other:
             sys.exit(f"experiment: {self.path} cannot be gone on with, since this is not as it was: {', '.join(other)}")
+        self.told = {name: machine[name] for name in TOLD if machine[name] != self.machine[name]}
         self.rates = list(data.table("rates.csv"))
         if os.path.exists(f"{self.path}/slices.csv"):
             self.slices = list(data.table("slices.csv"))
@@ -81,6 +84,7 @@ class Folder:
                 steps[round(STEPS * math.log2(row["at_most_us"]))] = row["frames"]
 
     def save(self):
+        self.machine["parts"][-1] |= self.told
         if self.rates:
             write_csv(f"{self.path}/rates.csv", self.rates)
         if self.slices:
