@@ -57,18 +57,25 @@ class Results:
     def has(self, way, state):
         return bool(self.rates.where(way=way, state=state))
 
-    def ratio(self, over, under):
-        """Median of the ratios within a round: what was measured close together is compared."""
+    def ratio(self, over, under, bins=None):
+        """Median of the ratios within a round: what was measured close together is compared. Of all bins, or of some."""
         by_bin = {r["bin"]: r["forwarded"] / r["seconds"]
                   for r in self.rates.where(way=under[0], state=under[1])}
         found = [r["forwarded"] / r["seconds"] / by_bin[r["bin"]]
-                 for r in self.rates.where(way=over[0], state=over[1])]
+                 for r in self.rates.where(way=over[0], state=over[1]) if bins is None or r["bin"] in bins]
         return quantile(found, 0.5) if found else None
 
-    def cost(self, way, state):
+    def cost(self, way, state, bins=None):
         """Percent of what the way forwards alone."""
-        kept = self.ratio((way, state), (way, "alone"))
+        kept = self.ratio((way, state), (way, "alone"), bins)
         return None if kept is None else 100 * (1 - kept)
+
+    def parts(self):
+        """What was measured without a break: its description, and its bins."""
+        first = 1
+        for part in self.machine["parts"]:
+            yield part, range(first, first + part["bins"])
+            first += part["bins"]
 
     def share(self, way, state, name, of):
         rows = self.rates.where(way=way, state=state)
@@ -238,6 +245,20 @@ def tabulate_delays(page, res):
                res.slices)
 
 
+def tabulate_parts(page, res):
+    def ratio(state, bins):
+        return res.ratio(("svnet-xdp", state), ("bridged", state), bins)
+
+    rows = [[part["date"], part["revision"][:12], part.get("kernel", res.machine["kernel"]), len(bins),
+             *(ratio(state, bins) for state in AT_LEAST),
+             *(res.cost(way, state, bins) for way in ("svnet-tc", "svnet-xdp") for state in BUDGETED)]
+            for part, bins in res.parts()]
+    page.heading("In parts")
+    page.text("The run was ended and gone on with. What one part alone says:")
+    page.table(["from", "revision", "kernel", "bins", *(f"XDP / bridged, {STATES[state]}" for state in AT_LEAST),
+                *(f"{by} lost, %, {STATES[state]}" for by in ("TC", "XDP") for state in BUDGETED)], rows, "", res.rates)
+
+
 def make(folder):
     res = Results(folder)
     page = Page("What monitoring costs", res.data,
@@ -255,7 +276,9 @@ def make(folder):
     page.heading("How")
     for text in HOW:
         page.text(text)
-    page.machine(res.machine)
+    if len(res.machine["parts"]) > 1:
+        tabulate_parts(page, res)
+    page.machine({name: said for name, said in res.machine.items() if name != "parts"})
     return page.write()
 
 

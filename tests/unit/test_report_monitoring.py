@@ -55,7 +55,9 @@ def write(folder, lost=0, copies=1, away=100, slices=3):
     with open(f"{folder}/paper.csv", "w", encoding="utf-8") as out:
         out.write(text)
     with open(f"{folder}/machine.json", "w", encoding="utf-8") as out:
-        json.dump({"bins": 2, "bin_seconds": 1, "frame_bytes": 64}, out)
+        json.dump({"bins": 2, "bin_seconds": 1, "frame_bytes": 64, "kernel": "6.1", "parts": [
+            {"date": "Monday", "revision": "1234567890abcdef", "bins": 1},
+            {"date": "Tuesday", "revision": "fedcba0987654321", "bins": 1, "kernel": "6.18"}]}, out)
 
 
 def verdicts(folder):
@@ -113,6 +115,18 @@ def test_copies_that_were_shed_are_missed_at_half_load(folder):
     write_csv(f"{folder}/slices.csv", slice_rows(0, 0, copied=97_000))
     missed = [(name, seen) for name, (seen, ok) in verdicts(folder).items() if not ok]
     assert len(missed) == 2 and all("copies that arrived in those" in name and seen == 97 for name, seen in missed), missed
+
+
+def test_each_part_is_judged_by_its_own_bins(folder):
+    rows = [row | {"forwarded": row["forwarded"] * (row["bin"] if row["way"] == "svnet-xdp" else 1)}
+            for row in rate_rows(1)]
+    write_csv(f"{folder}/rates.csv", rows)
+    res = show.Results(folder)
+    seen = [round(res.ratio(("svnet-xdp", "alone"), ("bridged", "alone"), bins), 3) for _, bins in res.parts()]
+    assert seen == [2, 4], seen
+    with open(show.make(folder), encoding="utf-8") as f:
+        page = f.read()
+    assert all(f"<td>{text}</td>" in page for text in ("Monday", "1234567890ab", "6.1", "6.18")), page
 
 
 def test_the_drawn_delays_end_at_nothing(folder):
