@@ -364,6 +364,23 @@ static int forget_former(struct step *s, const struct sv_attach_spec *want)
 	return sv_neigh_flush(s->agent->plane, want->val.edge, s->err);
 }
 
+/* The ends of a segment have other numbers when one comes or goes before them: behind which a
+ * neighbour is has been learned by the old ones. */
+static int forget_numbers(struct step *s, const struct sv_attach_spec *want)
+{
+	if (!(want->val.flags & SV_ATTACH_FDB))
+		return 0;
+	for (size_t i = 0; i < s->actual->n_attach; i++) {
+		const struct sv_attach_spec *have = &s->actual->attach[i].spec;
+
+		if (have->key.ifindex == want->key.ifindex && have->key.vlan == want->key.vlan &&
+		    have->val.flags & SV_ATTACH_FDB && have->val.segment == want->val.segment &&
+		    have->val.member != want->val.member)
+			return sv_fdb_flush(s->agent->plane, want->val.segment, s->err);
+	}
+	return 0;
+}
+
 static int attach_set(struct step *s)
 {
 	struct sv_attach_spec *specs = calloc(s->op->n ?: 1, sizeof(*specs));
@@ -379,6 +396,8 @@ static int attach_set(struct step *s)
 	}
 	if (!rc)
 		rc = sv_attach_set(s->agent->plane, specs, n, s->err);
+	for (size_t i = 0; !rc && i < s->op->n; i++)
+		rc = forget_numbers(s, &s->desired->attach[s->op->index[i]].spec);
 	for (size_t i = 0; i < n; i++) {
 		free(specs[i].fan);
 		free(specs[i].port);

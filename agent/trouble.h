@@ -4,12 +4,15 @@
 
 #include "agent/net/host.h"
 
+enum { SV_TROUBLE_VNODES = 4096 };
+
 /*
  * What cannot be made now: a shadow, a guest, a way to a collector, a session. It is left out, so
  * that it does not keep production from what it needs. Zeroed: nothing is in trouble.
  */
 struct sv_trouble {
-	bool vnode[4096]; /* by their place in the desired state */
+	bool vnode[SV_TROUBLE_VNODES]; /* by their place in the desired state */
+	bool ports[SV_TROUBLE_VNODES]; /* of these, a port without our programs gets none */
 	bool export[SV_SESSION_MAX]; /* these two by the session's number */
 	bool session[SV_SESSION_MAX];
 	bool more; /* sv_trouble_blame() found another one */

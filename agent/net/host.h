@@ -27,7 +27,9 @@ struct sv_host_port {
 	bool xdp; /* some attachment here, or one that leads here, is served by XDP */
 	bool made; /* desired: we make the device (VNode, export); else it must be there: see
 		      `missing` */
-	bool missing; /* desired, by sv_host_resolve(): not made by us and not there */
+	bool refused; /* desired, by sv_host_resolve(): our programs cannot be put on it now */
+	bool missing; /* desired, by sv_host_resolve(): not made by us and not there, or refused and
+		       * without our programs */
 	bool up;
 	bool exists; /* actual: the device is there. desired: true */
 	bool attached; /* actual: our programs are on it. desired: true */
@@ -41,6 +43,7 @@ struct sv_host_vnode {
 	/* desired: it cannot be made or changed now. It stays as it is, the rest goes on: what is
 	 * not there of it is `missing`. */
 	bool left_out;
+	bool ports_left_out; /* desired: nor can our programs be put on its ports */
 };
 
 struct sv_host_attach {

@@ -9,11 +9,14 @@
 
 /* ---- devices that are missing ---- */
 
-static bool device_exists(const struct sv_host_state *actual, __u32 name)
+static bool is_there(const struct sv_host_state *actual, const struct sv_host_port *port)
 {
-	for (size_t p = 0; p < actual->n_port; p++)
-		if (actual->port[p].name == name && actual->port[p].exists)
-			return true;
+	for (size_t p = 0; p < actual->n_port; p++) {
+		const struct sv_host_port *now = &actual->port[p];
+
+		if (now->name == port->name && now->exists)
+			return now->attached || !port->refused;
+	}
 	return false;
 }
 
@@ -76,11 +79,14 @@ static void find_missing_sessions(struct sv_host_state *desired)
 		desired->session[s].missing = is_missing(desired, desired->session[s].val.ifindex);
 }
 
-static void port_not_made(struct sv_host_state *desired, __u32 name)
+static void port_not_made(struct sv_host_state *desired, __u32 name, bool refused)
 {
-	for (size_t p = 0; p < desired->n_port; p++)
-		if (desired->port[p].name == name)
-			desired->port[p].made = false;
+	for (size_t p = 0; p < desired->n_port; p++) {
+		if (desired->port[p].name != name)
+			continue;
+		desired->port[p].made = false;
+		desired->port[p].refused |= refused;
+	}
 }
 
 /* Nobody makes the ports of what is left out. */
@@ -92,13 +98,13 @@ static void leave_out(struct sv_host_state *desired)
 		for (size_t i = 0; desired->vnode[n].left_out && i < spec->n_iface; i++) {
 			__u32 name = sv_names_find(desired->names, spec->iface[i].port);
 
-			port_not_made(desired, name);
+			port_not_made(desired, name, desired->vnode[n].ports_left_out);
 		}
 	}
 	for (size_t e = 0; e < desired->n_export; e++)
 		if (desired->export[e].left_out) {
-			port_not_made(desired, desired->export[e].outer);
-			port_not_made(desired, desired->export[e].inner);
+			port_not_made(desired, desired->export[e].outer, true);
+			port_not_made(desired, desired->export[e].inner, true);
 		}
 }
 
@@ -109,7 +115,7 @@ static void find_missing(struct sv_host_state *desired, const struct sv_host_sta
 	for (size_t p = 0; p < desired->n_port; p++) {
 		struct sv_host_port *port = &desired->port[p];
 
-		port->missing = !port->made && !device_exists(actual, port->name);
+		port->missing = !port->made && !is_there(actual, port);
 		any |= port->missing;
 	}
 	if (!any)

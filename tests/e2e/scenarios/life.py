@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import time
 
@@ -221,6 +222,10 @@ def bridged(topo):
     said = f"{text} {host.status()['errors']}"
     need(code and "tap0 is a port of br0" in said and "nomaster" in said, f"exit {code}: {said}")
     need(host.net.run("ip", "-o", "link", "show", "tap0").stdout.count("UP") == 0, "tap0 was brought up")
+    # Nor does the rest of the host wait for it.
+    os.kill(host.vnode_row("A/r1")["pid"], signal.SIGKILL)
+    topo.ready()
+    need("tap0" in str(host.status()["errors"]), "nobody speaks of tap0 any more")
     host.net.run("ip", "link", "set", "tap0", "nomaster")
     wait_for("tap0 to be taken up", lambda: not host.status()["errors"] and "UP" in
              host.net.run("ip", "-o", "link", "show", "tap0").stdout, 20)

@@ -134,6 +134,23 @@ def move(topo):
             need(not bystander.stream(8)["received"], f"still sent to {other.name}")
 
 
+@scenario("segments: members that get other numbers are found at once", Segments)
+def renumber(topo):
+    members = {n: topo.vnode(n) for n in "abc"}
+    for net in members.values():
+        send(net, "lan", udp("ff:ff:ff:ff:ff:ff", net.mac("lan"), "10.1.0.9", "10.1.0.255", 9), 100, 2)
+    time.sleep(0.05)
+    network = topo.network()
+    network["vnets"]["S"]["links"]["lan"]["ends"] = ["c:lan", "b:lan", "a:lan"]
+    topo.apply(network)
+    for n, (at, to) in enumerate(("ab", "cb", "ca", "bc", "ba"), 20):
+        src, dst = members[at], members[to]
+        with Rx(dst, "lan") as rx:
+            send(src, "lan", udp(dst.mac("lan"), src.mac("lan"), "10.1.0.9", "10.1.0.10", n), 1000, 50)
+            need(rx.stream(n)["unique"] == 50, f"{at} to {to}, which has been silent: {rx.stream(n)}")
+    topo.apply(topo.network())
+
+
 @scenario("segments: a tagged edge with two VNodes", Segments)
 def tagged(topo):
     a, b, out = topo.vnode("a"), topo.vnode("b"), topo.outside["shop"]
