@@ -2,6 +2,7 @@
 #include "gate.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "log.h"
 
 #define LEAD_US 2000000 /* so long before an instant, tiers are made ready for it */
+#define STEP_US 1000 /* less is how exactly two clocks are read */
 
 __u64 sv_gate_wall_us(void)
 {
@@ -152,12 +154,15 @@ static void raise_next(struct agent *agent, struct sv_host_state *desired, size_
 	const char *name = agent->net->group[group].name;
 	const cJSON *record = sv_obj_get(sv_obj_get(agent->doc, "flips"), name);
 	__u64 now = agent->tiers_at_us, word[2];
+	struct sv_flip_words order = { 0 };
 	__u8 last;
 
+	if (record)
+		words_of(agent, record, &order, NULL);
 	words_now(agent, group, word);
 	raise_role(agent, desired, group, sv_gate_role(word, now + LEAD_US));
 	last = sv_gate_role(word, SV_GATE_AT_MAX);
-	if (sv_obj_number(record, "until_us", 0) > now &&
+	if (order.until_us > now &&
 	    last == sv_obj_number(roles_of(agent, name), sv_obj_string(record, "from") ?: "", 0))
 		raise_role(agent, desired, group, last);
 }
@@ -267,6 +272,17 @@ int sv_gate_clear(struct agent *agent, const struct sv_host_group *gone, struct 
 }
 
 /* ---- orders ---- */
+
+bool sv_gate_is_settled(struct agent *agent, const cJSON *record)
+{
+	struct sv_flip_words words;
+	__u64 now = sv_gate_now_us();
+
+	if (strcmp(sv_obj_string(record, "kind") ?: "", "flip"))
+		return true;
+	return !words_of(agent, record, &words, NULL) && words.at_us <= now &&
+	       words.until_us <= now;
+}
 
 /* Nobody asks slot 1 from here on. */
 static int free_second(struct agent *agent, __u16 slot, int *updates, struct sv_err *err)
@@ -432,7 +448,8 @@ void sv_gate_rearm(struct agent *agent)
 			continue;
 		/* Only what is still to come, and only when it is this order that waits there. */
 		if (sv_gate_at(now[0]) <= sv_gate_now_us() ||
-		    (now[0] & 0xffff) != (words.word[0] & 0xffff))
+		    (now[0] & 0xffff) != (words.word[0] & 0xffff) ||
+		    llabs((__s64)(sv_gate_at(words.word[0]) - sv_gate_at(now[0]))) < STEP_US)
 			continue;
 		if (!write_words(agent, group->slot, &words, &updates, NULL))
 			sv_log_info("gate %s: the wall clock was stepped, armed again",

@@ -33,7 +33,9 @@ int sv_gate_clear(struct agent *agent, const struct sv_host_group *gone, struct 
 void sv_gate_arm_early(struct agent *agent);
 /* Arms every order that this host has not armed yet. */
 void sv_gate_arm(struct agent *agent);
-/* The wall clock was stepped: orders for a wall-clock time are armed again. */
+/* Will this order, of agent->doc or one that follows it, change who is heard no more? */
+bool sv_gate_is_settled(struct agent *agent, const cJSON *record);
+/* The wall clock may have been stepped: then orders for a wall-clock time are armed again. */
 void sv_gate_rearm(struct agent *agent);
 /* Sets agent->gate_timer to the next instant at which a word changes its mind. */
 void sv_gate_schedule(struct agent *agent);

@@ -240,16 +240,11 @@ void sv_method_shadow_update(struct sv_call *call)
 }
 
 /* A word that will still change its mind would let out a VNet that is gone: nothing. */
-static int check_settled(const cJSON *doc, const char *group, struct sv_err *err)
+static int check_settled(struct sv_change *change, const char *group)
 {
-	const cJSON *record = sv_obj_get(sv_obj_get(doc, "flips"), group);
-	double now = sv_gate_now_us();
-
-	if (strcmp(sv_obj_string(record, "kind") ?: "", "flip") ||
-	    (sv_obj_number(record, "at_us", 0) <= now &&
-	     sv_obj_number(record, "until_us", 0) <= now))
+	if (sv_gate_is_settled(change->agent, sv_obj_get(sv_obj_get(change->doc, "flips"), group)))
 		return 0;
-	return sv_err_set(err, -EBUSY,
+	return sv_err_set(&change->err, -EBUSY,
 			  "group %s: its flip is not settled: confirm or roll back first", group);
 }
 
@@ -257,7 +252,7 @@ static int mutate_shadow_finish(struct sv_change *change)
 {
 	const char *group = sv_obj_string(change->params, "group");
 	const char *live = sv_gate_live_anywhere(change->agent, group);
-	int rc = check_settled(change->doc, group, &change->err);
+	int rc = check_settled(change, group);
 
 	if (rc)
 		return rc;

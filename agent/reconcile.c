@@ -262,6 +262,7 @@ void sv_reconcile(struct agent *agent)
 	if (agent->net) {
 		/* Whatever else failed: orders for a gate are carried out. */
 		sv_gate_arm(agent);
+		sv_gate_rearm(agent); /* the clock may have been stepped while nobody watched it */
 		sv_reconcile_sessions(agent);
 		sv_gate_schedule(agent);
 		watch_exports(agent);
