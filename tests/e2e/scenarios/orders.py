@@ -2,6 +2,7 @@
 """Orders and changes that meet a host which was away, made anew, or in trouble."""
 import json
 import os
+import struct
 import time
 
 from lib.shell import need, wait_for
@@ -41,6 +42,46 @@ def pending(topo):
     live_is(topo, "B")
 
 
+@scenario("orders: a clock that is stepped while the daemon is away moves its flip all the same", Three, ("tc",))
+def stepped(topo):
+    start_b(topo)
+    last = topo.hosts[2]
+    slot, hour = last.gate_slot("e3"), 3600_000_000
+    topo.hosts[0].svnet("flip", "web", "--to", "B", "--at", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 7200)))
+    armed = wait_for("the order to be armed", lambda: last.gate_words(slot)[0] >> 16 and last.gate_words(slot)[0])
+    last.kill()
+    # As it would have been armed by a clock that was an hour ahead.
+    last.map_update("sv_gate", struct.pack("=I", 2 * slot), struct.pack("=Q", armed - (hour << 16)))
+    last.start()
+    now = wait_for("the order to be armed again", lambda: last.gate_words(slot)[0] != armed - (hour << 16)
+                   and last.gate_words(slot)[0])
+    need(now & 0xffff == armed & 0xffff and abs((now >> 16) - (armed >> 16)) < 1_000_000,
+         f"{armed:#x} before, {now:#x} now")
+    topo.hosts[0].svnet("rollback", "web")
+    live_is(topo, "A")
+
+
+@scenario("orders: a flip of an earlier boot is settled, however long that one lasted", Three, ("tc",))
+def earlier(topo):
+    start_b(topo)
+    first = topo.hosts[0]
+    first.svnet("flip", "web", "--to", "B", "--at", "+300ms")
+    time.sleep(0.6)
+    live_is(topo, "B")
+    for host in topo.hosts:
+        host.kill()
+    copy, year = Copy(topo), 365 * 86400 * 1_000_000
+    order = copy.document["doc"]["flips"]["web"]
+    order["at_us"] += year
+    order["wall_minus_boot_us"] -= year
+    order["boot"] = "another"
+    copy.write()
+    topo.start_agents()
+    first.svnet("shadow", "finish", "web")
+    live_is(topo, "B")
+    need("A" not in first.svnet("show")["vnets"], "A is still there")
+
+
 @scenario("orders: nobody flips to a shadow that a host has not made yet", Three)
 def behind(topo):
     first, _, last = topo.hosts
@@ -65,10 +106,13 @@ class Copy:
         with open(self.path, encoding="utf-8") as f:
             self.document = json.load(f)
 
-    def put_back(self):
+    def write(self):
         with open(self.path + ".copy", "w", encoding="utf-8") as f:
             json.dump(self.document, f)
         os.rename(self.path + ".copy", self.path)
+
+    def put_back(self):
+        self.write()
         wait_for("the agents to take the copy", lambda: all(
             h.status()["revision"] == self.document["revision"] for h in self.topo.hosts), 20)
 
