@@ -212,7 +212,7 @@ static int put_egress(struct sv_plane *plane, struct sv_err *err)
 		plane->egress = TAKE_FD(old);
 		return 0;
 	}
-	rc = sv_attach_rebuild(plane, err);
+	rc = sv_attach_rebuild(plane, false, err);
 	return rc ?: pin_prog(plane, "sv_egress", plane->egress, err);
 }
 

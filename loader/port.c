@@ -61,6 +61,18 @@ static int detach(struct sv_plane *plane, const struct sv_record *rec, struct sv
 	return rc ?: drop_rows(plane, rec->ifindex, err);
 }
 
+bool sv_port_is_attached(struct sv_plane *plane, __u32 ifindex)
+{
+	struct bpf_devmap_val val;
+
+	return !bpf_map_lookup_elem(plane->map[SV_MAP_SELF], &ifindex, &val);
+}
+
+static bool has_rows(struct sv_plane *plane, const struct sv_record *rec)
+{
+	return rec->role == SV_ROLE_EXPORT || sv_port_is_attached(plane, rec->ifindex);
+}
+
 /* Removes what an earlier device of this number, or another role, left. *found: rec is to
  * be used. */
 static int adopt(struct sv_plane *plane, struct sv_record *rec, const struct sv_netdev *dev,
@@ -78,12 +90,14 @@ static int adopt(struct sv_plane *plane, struct sv_record *rec, const struct sv_
 		if (recs[i].ifindex != dev->ifindex)
 			continue;
 		alive = sv_record_alive(&recs[i], &now);
+		/* A device that is gone, or was in another network namespace, has taken its entries
+		 * in the fan-outs with it. */
+		if (!alive || !has_rows(plane, &recs[i]))
+			rc = sv_attach_rebuild(plane, true, err);
 		if (!*found && recs[i].role == role && alive) {
 			*rec = recs[i];
 			*found = true;
 		} else {
-			/* It has taken its entries in the fan-outs with it. */
-			rc = alive ? 0 : sv_attach_rebuild(plane, err);
 			rc = rc ?: detach(plane, &recs[i], err);
 		}
 	}
@@ -153,13 +167,6 @@ int sv_port_detach(struct sv_plane *plane, __u32 ifindex, struct sv_err *err)
 }
 
 /* The kernel takes the row out with the device. */
-bool sv_port_is_attached(struct sv_plane *plane, __u32 ifindex)
-{
-	struct bpf_devmap_val val;
-
-	return !bpf_map_lookup_elem(plane->map[SV_MAP_SELF], &ifindex, &val);
-}
-
 /* ---- all ports ---- */
 
 int sv_port_list_pinned(const char *pin, struct sv_port_info **out, size_t *n, struct sv_err *err)

@@ -16,7 +16,7 @@ static bool guarded(const struct sv_dests *dests)
 }
 
 static int rebuild_fans(struct sv_plane *plane, const struct sv_attach_spec *specs, size_t n,
-			struct sv_err *err)
+			bool all, struct sv_err *err)
 {
 	_cleanup_free_ struct sv_fan *fans = NULL;
 	size_t max = 0, k = 0;
@@ -28,7 +28,7 @@ static int rebuild_fans(struct sv_plane *plane, const struct sv_attach_spec *spe
 		return sv_err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = 0; j < specs[i].n_fan; j++) {
-			if (!guarded(&specs[i].fan[j]))
+			if (!all && !guarded(&specs[i].fan[j]))
 				continue;
 			fans[k].number = specs[i].val.fanout + j;
 			fans[k++].dests = &specs[i].fan[j];
@@ -57,7 +57,7 @@ static int rebuild_self(struct sv_plane *plane, struct sv_err *err)
 	return rc;
 }
 
-int sv_attach_rebuild(struct sv_plane *plane, struct sv_err *err)
+int sv_attach_rebuild(struct sv_plane *plane, bool all, struct sv_err *err)
 {
 	struct sv_attach_spec *specs;
 	size_t n;
@@ -65,7 +65,7 @@ int sv_attach_rebuild(struct sv_plane *plane, struct sv_err *err)
 
 	if (rc)
 		return rc;
-	rc = rebuild_fans(plane, specs, n, err);
+	rc = rebuild_fans(plane, specs, n, all, err);
 	rc = rc ?: rebuild_self(plane, err);
 	for (size_t i = 0; i < n; i++)
 		sv_attach_spec_fini(&specs[i]);

@@ -210,6 +210,33 @@ def purge(topo):
     topo.ready()
 
 
+@scenario("life: a device of somebody else's that was away for a moment is reached again", One)
+def away(topo):
+    host, net = topo.hosts[0], topo.network()
+    machine = topo.edge(host, "tap0", "machine", ["10.9.0.1/24"])
+    user = topo.edge(host, "e9", "user", ["10.9.0.100/24"])
+    net["hosts"][host.name]["ports"]["e9"] = {"role": "edge"}
+    net["vnets"]["C"] = {
+        "datapath": topo.datapath,
+        "vnodes": {"x": {"host": host.name, "driver": "external", "interfaces": {"a": {"device": "tap0"}}}},
+        "edges": {"e": {"port": f"{host.name}:e9", "ends": ["x:a"]}}}
+    topo.apply(net)
+
+    def reached():
+        return user.run("ping", "-c1", "-W1", "10.9.0.1", check=False).returncode == 0
+    wait_for("the machine to be reached", reached, 20)
+    index = host.net.ifindex("tap0")
+    host.kill()
+    host.net.run("ip", "link", "set", "tap0", "netns", machine.name)
+    machine.run("ip", "link", "set", "tap0", "netns", host.net.name)
+    need(host.net.ifindex("tap0") == index, "it came back under another number")
+    host.start()
+    wait_for("the machine to be reached again", reached, 20)
+    topo.apply(topo.network())
+    for dev in ("tap0", "e9"):
+        host.net.run("ip", "link", "delete", dev)
+
+
 @scenario("life: a device of somebody else's is no VNode's while it is in a bridge", One, ("tc",))
 def bridged(topo):
     host, net = topo.hosts[0], topo.network()
