@@ -33,7 +33,8 @@ static void blame_owner(struct sv_trouble *trouble, const struct sv_host_state *
 		}
 	}
 	for (size_t e = 0; e < desired->n_export; e++)
-		if (desired->export[e].outer == port->name || desired->export[e].inner == port->name)
+		if (desired->export[e].outer == port->name ||
+		    desired->export[e].inner == port->name)
 			mark(trouble, &trouble->export[desired->export[e].number]);
 }
 

@@ -275,8 +275,8 @@ const struct sv_attach_row *sv_snapshot_find(const struct sv_snapshot *snap,
 int sv_snapshot_spec(struct sv_plane *plane, const struct sv_attach_row *row,
 		     struct sv_attach_spec *spec, struct sv_err *err);
 
-/* rebuild.c: fan-outs anew, with what devices have taken with them; not `all`: those that name the devmap program,
- * after an upgrade of it. */
+/* rebuild.c: fan-outs anew, with what devices have taken with them; not `all`: those that name the
+ * devmap program, after an upgrade of it. */
 int sv_attach_rebuild(struct sv_plane *plane, bool all, struct sv_err *err);
 
 /* check.c */
