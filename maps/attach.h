@@ -35,6 +35,7 @@ enum {
 	SV_ATTACH_SINGLE =
 		1 << 7, /* XDP: fan-outs of mask 0 have one destination, key 0: unicast */
 	SV_ATTACH_FILTER = 1 << 8, /* `filter` says which sessions match; otherwise all do */
+	SV_ATTACH_OTHERS = 1 << 9, /* GATED: a flood reaches others than the edge, closed or not */
 };
 
 /*

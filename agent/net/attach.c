@@ -247,6 +247,9 @@ static void gated_flags(const struct sv_compile *c, struct sv_attach_plan *a)
 	val->group = c->net->group[vnet->group].slot;
 	val->role = is_mirror(c, a->view[0].local) ? SV_GATE_NEVER : vnet->role;
 	val->variants = 2;
+	/* A mirror's stay silent towards each other: what one sends on is a copy. */
+	if (a->view[0].local->n > 2 && !is_mirror(c, a->view[0].local))
+		val->flags |= SV_ATTACH_OTHERS;
 }
 
 static void edge_of(const struct sv_local *local, struct sv_host_attach *out)

@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) struct sv_way sv_way_choose(const s
 			return way;
 		}
 		way.reason = closed;
-		way.muted = a->flags & SV_ATTACH_FDB && way.member == 0 && a->members > 2;
+		way.muted = a->flags & SV_ATTACH_OTHERS && way.member == 0;
 		return way;
 	}
 	way.open = 1;

@@ -543,8 +543,8 @@ static const struct row rows[] = {
 /* ---- switching ---- */
 #define FDB_ATT .flags = XF | SV_ATTACH_FDB, .members = 3, .member = 1
 #define FDB_GATED                                                                                  \
-	.flags = XF | SV_ATTACH_FDB | SV_ATTACH_GATED, .members = 3, .member = 1,                  \
-	.edge_member = 3, .variants = 2
+	.flags = XF | SV_ATTACH_FDB | SV_ATTACH_GATED | SV_ATTACH_OTHERS, .members = 3,            \
+	.member = 1, .edge_member = 3, .variants = 2
 	{ "switch: known member", VIA_BOTH, SV_ROLE_VNODE, 0, .att = { FDB_ATT },
 	  .fan = { { 0, { PRIMARY(1), PRIMARY(2) } }, { 2, { PRIMARY(2) } } }, .fdb_b = 2,
 	  .xdp = V_REDIRECT, .tc = V_REDIRECT, .out = { { 2, {} } },
@@ -595,6 +595,11 @@ static const struct row rows[] = {
 	  SV_ROLE_VNODE, 0, .att = { FDB_GATED }, .gate = { 0, 1, 1 },
 	  .fan = { { 0, { PRIMARY(2) } }, { 1, { PRIMARY(2), PRIMARY(3) } } }, .in = { BODY_BCAST },
 	  .xdp = V_REDIRECT, .tc = V_REDIRECT, .out = { { 2, { BODY_BCAST } } },
+	  .want = { A(RECEIVED, 1), A(FORWARDED, 1), A(MUTED, 1) } },
+	{ "gate: a segment that floods: others hear it, the edge does not", VIA_BOTH, SV_ROLE_VNODE,
+	  0, .att = { GATED_WITH(SV_ATTACH_OTHERS) }, .gate = { 0, 1, 1 },
+	  .fan = { { 0, { PRIMARY(2) } }, { 1, { PRIMARY(2), PRIMARY(3) } } }, .xdp = V_REDIRECT,
+	  .tc = V_REDIRECT, .out = { { 2, {} } },
 	  .want = { A(RECEIVED, 1), A(FORWARDED, 1), A(MUTED, 1) } },
 	{ "switch and gate: flood, closed, nobody else", VIA_BOTH, SV_ROLE_VNODE, 0,
 	  .att = { FDB_GATED }, .gate = { 0, 1, 1 }, .fan = { { 1, { PRIMARY(3) } } },

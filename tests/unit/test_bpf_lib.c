@@ -272,7 +272,7 @@ static void test_way_live(void **state)
 
 static void test_way_segment(void **state)
 {
-	struct sv_attach a = { .flags = SV_ATTACH_GATED | SV_ATTACH_FDB,
+	struct sv_attach a = { .flags = SV_ATTACH_GATED | SV_ATTACH_FDB | SV_ATTACH_OTHERS,
 			       .variants = 2,
 			       .role = 1,
 			       .members = 3,
@@ -295,7 +295,10 @@ static void test_way_segment(void **state)
 	assert_int_equal(way.reason, SV_REASON_GATE_SHADOW);
 	assert_int_equal(sv_way_choose(&a, 3, 2).muted, 0);
 	assert_int_equal(sv_way_choose(&a, 9, 2).member, 0);
-	a.members = 2;
+	a.flags &= ~SV_ATTACH_FDB;
+	assert_int_equal(sv_way_choose(&a, 0, 2).muted, 1);
+	assert_int_equal(sv_way_choose(&a, 0, 1).muted, 0);
+	a.flags &= ~SV_ATTACH_OTHERS;
 	assert_int_equal(sv_way_choose(&a, 0, 2).muted, 0);
 }
 

@@ -378,6 +378,7 @@ static void lan_switches_by_mac(void **state)
 static void lan_of_other_shape_floods(void **state)
 {
 	cJSON *doc = example_doc(LAN);
+	const struct sv_host_attach *r1, *b;
 	struct compiled c;
 
 	(void)state;
@@ -385,6 +386,13 @@ static void lan_of_other_shape_floods(void **state)
 	c = compile(doc, "host1");
 	for (size_t i = 0; i < c.state.n_attach; i++)
 		assert_int_equal(c.state.attach[i].spec.val.flags & SV_ATTACH_FDB, 0);
+	/* Closed or not, r1 and s hear each other; B's r1 has nobody. */
+	r1 = attach_at(&c, port_of(doc, "A/r1/eth0"), 0);
+	b = attach_at(&c, port_of(doc, "B/r1/eth0"), 0);
+	assert_true(r1->spec.val.flags & SV_ATTACH_OTHERS);
+	fan_fmt(&c, r1, 0, 0, 0, "%s P", port_of(doc, "A/s/eth0"));
+	assert_int_equal(b->spec.val.flags & SV_ATTACH_OTHERS, 0);
+	fan_is(&c, b, 0, 0, 0, "");
 	release(&c);
 	cJSON_Delete(doc);
 }
