@@ -2,8 +2,11 @@
 /* A VNode's interfaces: veth pairs, one end inside, the other a port of the data plane. */
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/veth.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "rtnl.h"
@@ -111,6 +114,88 @@ bool sv_link_exists(const char *name)
 {
 	return if_nametoindex(name) || errno != ENODEV;
 }
+
+int sv_link_rename(const char *from, const char *to)
+{
+	_cleanup_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { 0 };
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%.15s", from);
+	if (ioctl(sock, SIOCGIFFLAGS, &ifr))
+		return -errno;
+	ifr.ifr_flags &= ~IFF_UP;
+	if (ioctl(sock, SIOCSIFFLAGS, &ifr))
+		return -errno;
+	snprintf(ifr.ifr_newname, sizeof(ifr.ifr_newname), "%.15s", to);
+	return ioctl(sock, SIOCSIFNAME, &ifr) ? -errno : 0;
+}
+
+/* ---- the other end ---- */
+
+/* What the namespace of `rtnl` calls `netns`: a number that links to there carry; -1: none. */
+static int number_of(struct sv_rtnl *rtnl, int netns)
+{
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETNSID, NLM_F_REQUEST);
+	struct rtgenmsg gen = { .rtgen_family = AF_UNSPEC };
+	struct sv_nldump answer;
+	struct nlattr *id = NULL;
+	int number = -1;
+
+	if (msg) {
+		nlmsg_append(msg, &gen, sizeof(gen), NLMSG_ALIGNTO);
+		nla_put_u32(msg, NETNSA_FD, netns);
+	}
+	if (!sv_rtnl_ask(rtnl, msg, &answer))
+		id = nlmsg_find_attr(answer.msg[0], sizeof(gen), NETNSA_NSID);
+	if (id)
+		number = (int)nla_get_u32(id);
+	sv_nldump_fini(&answer);
+	return number;
+}
+
+static bool leads_to(struct nlmsghdr *link, int number, unsigned int ifindex)
+{
+	struct nlattr *to = nlmsg_find_attr(link, sizeof(struct ifinfomsg), IFLA_LINK);
+	struct nlattr *where = nlmsg_find_attr(link, sizeof(struct ifinfomsg), IFLA_LINK_NETNSID);
+
+	return to && where && nla_get_u32(to) == ifindex && (int)nla_get_u32(where) == number;
+}
+
+static unsigned int index_inside(int netns, const char *dev)
+{
+	_cleanup_ns_ struct sv_ns_guard guard = { -1 };
+
+	return sv_ns_enter(&guard, netns) ? 0 : if_nametoindex(dev);
+}
+
+int sv_link_peer(int netns, const char *dev, char name[IFNAMSIZ])
+{
+	_cleanup_(sv_nldump_fini) struct sv_nldump links = { 0 };
+	_cleanup_(sv_rtnl_close) struct sv_rtnl rtnl = { 0 };
+	unsigned int ifindex = index_inside(netns, dev);
+	struct ifinfomsg ifi = { 0 };
+	int rc, number;
+
+	if (!ifindex)
+		return -ENOENT;
+	rc = sv_rtnl_open(&rtnl, -1, NETLINK_ROUTE);
+	/* It has a number from when its links were listed. */
+	rc = rc ?: sv_rtnl_dump(&rtnl, RTM_GETLINK, &ifi, sizeof(ifi), &links);
+	if (rc)
+		return rc;
+	number = number_of(&rtnl, netns);
+	for (size_t i = 0; number >= 0 && i < links.n; i++) {
+		struct nlattr *attr = nlmsg_find_attr(links.msg[i], sizeof(ifi), IFLA_IFNAME);
+
+		if (!attr || !leads_to(links.msg[i], number, ifindex))
+			continue;
+		snprintf(name, IFNAMSIZ, "%s", nla_get_string(attr));
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* ---- delete, change ---- */
 
 int sv_link_delete(const char *name, struct sv_err *err)
 {

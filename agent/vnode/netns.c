@@ -84,6 +84,34 @@ static int update_around(const struct sv_vn *vn, const struct sv_vnode_spec *fro
 	return rc ?: restart_program(vn, err);
 }
 
+/* A port that somebody renamed gets its name again, with all that is on it. -EAGAIN then. */
+static int name_back(const struct sv_vnode_iface *iface, int netns, struct sv_err *err)
+{
+	char now[IFNAMSIZ];
+	int rc;
+
+	if (sv_link_exists(iface->port) || sv_link_peer(netns, iface->name, now))
+		return 0;
+	rc = sv_link_rename(now, iface->port);
+	if (rc)
+		return sv_err_set(err, rc,
+				  "%s: its port %s was renamed %s, and cannot be named back: %s",
+				  iface->name, iface->port, now, strerror(-rc));
+	return sv_err_set(err, -EAGAIN, "%s: its port %s was renamed %s: named back", iface->name,
+			  iface->port, now);
+}
+
+static int name_all_back(const struct sv_vn *vn, const struct sv_vnode_spec *spec,
+			 struct sv_err *err)
+{
+	_cleanup_close_ int netns = sv_keeper_netns(vn, NULL, err);
+	int rc = netns < 0 ? netns : 0;
+
+	for (size_t i = 0; i < spec->n_iface && !rc; i++)
+		rc = name_back(&spec->iface[i], netns, err);
+	return rc;
+}
+
 /* A device that somebody deleted is made again, with what it had. */
 static void forget_lost(struct sv_vnode_spec *from)
 {
@@ -135,6 +163,7 @@ static int netns_update(struct sv_vnode_driver *drv, const struct sv_vnode_spec 
 	if (rc)
 		return rc;
 	rc = sv_shell_load_spec(&vn, &from, err);
+	rc = rc ?: name_all_back(&vn, &from, err);
 	if (!rc)
 		forget_lost(&from);
 	rc = rc ?: change(&vn, &from, spec, err);

@@ -121,6 +121,11 @@ int sv_link_make(const struct sv_vn *vn, int netns, const struct sv_vnode_iface 
 int sv_link_delete(const char *name, struct sv_err *err);
 /* True also when that cannot be told now: what may be there is not made anew. */
 bool sv_link_exists(const char *name);
+/* Leaves it DOWN: it comes up again as any other, when what it carries is in place. */
+int sv_link_rename(const char *from, const char *to);
+/* What the agent's namespace calls the other end of the veth `dev` of `netns`. -ENOENT: it has
+ * none. */
+int sv_link_peer(int netns, const char *dev, char name[IFNAMSIZ]);
 /* mac NULL, mtu 0: as is. `dev` is in `netns`, -1 for the agent's. */
 int sv_link_set(int netns, const char *dev, const uint8_t *mac, uint32_t mtu, struct sv_err *err);
 /* The longest merged packet that interfaces take in, and the most segments that one lets out. */

@@ -127,6 +127,18 @@ int sv_rtnl_call(struct sv_rtnl *rtnl, struct nl_msg *msg)
 	return rtnl->error;
 }
 
+int sv_rtnl_ask(struct sv_rtnl *rtnl, struct nl_msg *msg, struct sv_nldump *answer)
+{
+	int rc;
+
+	memset(answer, 0, sizeof(*answer));
+	rtnl->dump = answer;
+	rc = sv_rtnl_call(rtnl, msg);
+	rtnl->dump = NULL;
+	/* The answer is the acknowledgement. */
+	return answer->n ? 0 : rc;
+}
+
 int sv_rtnl_dump(struct sv_rtnl *rtnl, int type, const void *header, size_t len,
 		 struct sv_nldump *dump)
 {

@@ -26,6 +26,8 @@ int sv_rtnl_open(struct sv_rtnl *rtnl, int netns, int protocol);
 void sv_rtnl_close(struct sv_rtnl *rtnl);
 /* Sends, waits for the answer, frees the message. NULL message: -ENOMEM. */
 int sv_rtnl_call(struct sv_rtnl *rtnl, struct nl_msg *msg);
+/* As sv_rtnl_call(), for one object: `msg` is without NLM_F_ACK. */
+int sv_rtnl_ask(struct sv_rtnl *rtnl, struct nl_msg *msg, struct sv_nldump *answer);
 int sv_rtnl_dump(struct sv_rtnl *rtnl, int type, const void *header, size_t len,
 		 struct sv_nldump *dump);
 void sv_nldump_fini(struct sv_nldump *dump);

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <time.h>
 
 enum { GONE_MS = 10000 };
@@ -62,22 +60,6 @@ static bool vif_name(uint32_t domid, size_t n, char name[IFNAMSIZ])
 	return d;
 }
 
-/* DOWN: it comes up again as any other, when what it carries is in place. */
-static int rename_down(const char *from, const char *to)
-{
-	_cleanup_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq ifr = { 0 };
-
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%.15s", from);
-	if (ioctl(sock, SIOCGIFFLAGS, &ifr))
-		return -errno;
-	ifr.ifr_flags &= ~IFF_UP;
-	if (ioctl(sock, SIOCSIFFLAGS, &ifr))
-		return -errno;
-	snprintf(ifr.ifr_newname, sizeof(ifr.ifr_newname), "%.15s", to);
-	return ioctl(sock, SIOCSIFNAME, &ifr) ? -errno : 0;
-}
-
 static int name_back(const struct sv_vnode_spec *spec, uint32_t domid, size_t n, struct sv_err *err)
 {
 	const struct sv_vnode_iface *iface = &spec->iface[n];
@@ -91,7 +73,7 @@ static int name_back(const struct sv_vnode_spec *spec, uint32_t domid, size_t n,
 				  iface->name, iface->port, spec->vnet, spec->name);
 	if (!strcmp(now, iface->port))
 		return 0;
-	rc = rename_down(now, iface->port);
+	rc = sv_link_rename(now, iface->port);
 	if (rc)
 		return sv_err_set(err, rc,
 				  "%s: its vif %s was renamed %s, and cannot be named back: %s",

@@ -237,6 +237,34 @@ def away(topo):
         host.net.run("ip", "link", "delete", dev)
 
 
+@scenario("life: a VNode's port that somebody renamed is named back, with all that is on it", One)
+def renamed(topo):
+    host = topo.hosts[0]
+    before = host.vnode_row("A/r1")["pid"]
+    ports = {i: host.port_of("A/r1", i) for i in ("eth0", "eth1")}
+    index = {i: host.net.ifindex(port) for i, port in ports.items()}
+
+    def rename(port):
+        # In one go: svnetd brings up what is down. An older kernel renames nothing that is up.
+        host.net.run("ip", "-batch", "-", stdin=f"link set {port} down\nlink set {port} name lan0\n"
+                                                "link set lan0 up\n")
+
+    def named_back(iface):
+        links = json.loads(host.net.out("ip", "-j", "link"))
+        return [d["ifname"] for d in links if d["ifindex"] == index[iface] and "UP" in d["flags"]] == [ports[iface]]
+    rename(ports["eth0"])
+    wait_for("the port to be named back", lambda: named_back("eth0"), 20)
+    need(f"{ports['eth0']} was renamed lan0" in host.log_tail(40), f"not said: {host.log_tail(6)}")
+    topo.ready()
+    host.kill()
+    rename(ports["eth1"])
+    host.start()
+    wait_for("the other port to be named back", lambda: named_back("eth1"), 20)
+    topo.ready()
+    need(host.vnode_row("A/r1")["pid"] == before, "the VNode was made anew")
+    wait_for("no error to be left", lambda: not host.status()["errors"], 20)
+
+
 @scenario("life: a device of somebody else's is no VNode's while it is in a bridge", One, ("tc",))
 def bridged(topo):
     host, net = topo.hosts[0], topo.network()
